@@ -1,0 +1,165 @@
+"""The plan: what to evaluate, what to demand of it, and how to run. Unknown keys are errors."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+
+from conf.locations import Located
+from shards.sources.source import SourceSpec
+from tasks.gates.gate import Gate
+from tasks.layout import PairName, SplitName
+from tasks.models.spec import ModelSpec
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+PRESETS = ("cifar10", "imagenet")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatasetPlan(SourceSpec):
+    """A dataset split and where its source lies."""
+
+    name: Name
+    split: Name
+    location: Located = Field(description="File or folder; `package:NAME/PATH` for package files.")
+    devkit: Located | None = Field(
+        default=None, description="imagenet: the development kit, if not beside the images."
+    )
+
+    @property
+    def split_name(self) -> SplitName:
+        return SplitName(self.name, self.split)
+
+
+class ModelPlan(ModelSpec):
+    """A model and the datasets that it is evaluated on."""
+
+    weights: Located | None = Field(
+        default=None,
+        description="Local safetensors, or a state dict that torch loads with weights_only.",
+    )
+    datasets: tuple[Name, ...] | None = Field(default=None, description="Default: all.")
+
+
+class GatePreset(_Frozen):
+    """A list of gates that comes with nightmark."""
+
+    preset: Literal["cifar10", "imagenet"]
+    datasets: tuple[Name, ...] | None = None
+    models: tuple[Name, ...] | None = None
+
+    def gates(self) -> tuple[Gate, ...]:
+        """The gates of the preset, on these datasets and models."""
+        raw = resources.files("conf").joinpath("presets", f"{self.preset}.yaml").read_text("utf-8")
+        gates = TypeAdapter(tuple[Gate, ...]).validate_python(yaml.safe_load(raw))
+        update = {"datasets": self.datasets, "models": self.models}
+        return tuple(gate.model_copy(update=update) for gate in gates)
+
+
+class RuntimePlan(_Frozen):
+    """How to run: changes speed and place; only precision and decoder can change a number."""
+
+    root: str = Field(
+        default="artifacts",
+        description="Artifact root, a path or fsspec URL; NIGHTMARK_ROOT overrides it.",
+    )
+    devices: tuple[str, ...] = Field(
+        default=("auto",), min_length=1, description="`auto`, or names: cuda:0, cpu:0, cpu:1."
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    decoder: Literal["pil", "torchvision"] = "pil"
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    samples_per_shard: Annotated[int, Field(ge=1)] = 1000
+    shards_per_task: Annotated[int, Field(ge=1)] = 4
+    keep_scores: bool = Field(
+        default=True, description="Keep all probabilities of up to 1,000 classes."
+    )
+    max_failed: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Images that may fail to be predicted before a run is incomplete."
+    )
+
+
+GateEntry = Annotated[
+    Annotated[Gate, Tag("gate")] | Annotated[GatePreset, Tag("preset")],
+    Discriminator(
+        lambda entry: (
+            "preset" if isinstance(entry, GatePreset) or _has_preset(entry) else "gate"
+        )
+    ),
+]
+
+
+class Plan(_Frozen):
+    """One night's work: every model on every dataset it belongs to."""
+
+    name: Name
+    datasets: tuple[DatasetPlan, ...] = Field(min_length=1)
+    models: tuple[ModelPlan, ...] = Field(min_length=1)
+    gates: tuple[GateEntry, ...] = ()
+    runtime: RuntimePlan = RuntimePlan()
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        datasets = [dataset.name for dataset in self.datasets]
+        models = [model.name for model in self.models]
+        for kind, names in (("datasets", datasets), ("models", models)):
+            if repeated := [name for name, count in Counter(names).items() if count > 1]:
+                raise ValueError(f"{kind}: the name {repeated[0]!r} is used twice")
+        for model in self.models:
+            _refuse_unknown(f"model {model.name}: dataset", model.datasets, datasets)
+        for gate in self.gates:
+            _refuse_unknown("gate: dataset", gate.datasets, datasets)
+            _refuse_unknown("gate: model", gate.models, models)
+        return self
+
+    def pairs(self) -> Iterator[PairName]:
+        """Every model on every dataset it belongs to, in the plan's order."""
+        for dataset in self.datasets:
+            for model in self.models:
+                if model.datasets is None or dataset.name in model.datasets:
+                    yield PairName(dataset.split_name, model.name)
+
+    def dataset(self, name: str) -> DatasetPlan:
+        """Raises KeyError."""
+        return _by_name(self.datasets, name, "dataset")
+
+    def model(self, name: str) -> ModelPlan:
+        """Raises KeyError."""
+        return _by_name(self.models, name, "model")
+
+    def gates_for(self, pair: PairName) -> tuple[Gate, ...]:
+        """The gates that apply to a pair, presets spelled out."""
+        spelled: list[Gate] = []
+        for entry in self.gates:
+            spelled.extend(entry.gates() if isinstance(entry, GatePreset) else (entry,))
+        return tuple(g for g in spelled if g.applies_to(pair.split.dataset, pair.model))
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the plan as it was understood."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def _has_preset(entry: object) -> bool:
+    return isinstance(entry, Mapping) and "preset" in entry
+
+
+def _refuse_unknown(what: str, wanted: tuple[str, ...] | None, known: list[str]) -> None:
+    for name in wanted or ():
+        if name not in known:
+            raise ValueError(f"{what} {name!r} is not in the plan; there are: {', '.join(known)}")
+
+
+def _by_name(entries: tuple[Any, ...], name: str, kind: str) -> Any:
+    for entry in entries:
+        if entry.name == name:
+            return entry
+    known = ", ".join(entry.name for entry in entries)
+    raise KeyError(f"there is no {kind} {name!r} in the plan; there are: {known}")

@@ -1,0 +1,1 @@
+"""The DAGs: which step, on which slot, when, and what to do when it fails."""

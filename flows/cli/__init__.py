@@ -1,0 +1,1 @@
+"""The ``nightmark`` command, one file per group of commands."""

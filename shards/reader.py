@@ -1,0 +1,114 @@
+"""A sharded split at rest: opened through its manifest, every image checked as it is read."""
+
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shards.errors import ShardError
+from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, digests_of
+from shards.store import Store
+
+REMEDY = "remove its folder and build the shards again"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSample:
+    """A sample as read from its shard; ``index`` is its position there."""
+
+    key: str
+    index: int
+    image: bytes
+    target: int | None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One shard and the rows of samples.parquet that lie in it, in its order."""
+
+    store: Store = field(repr=False)
+    folder: str
+    entry: ShardEntry
+    rows: pa.Table = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        return f"{self.folder}/{self.entry.url}"
+
+    def check_size(self) -> None:
+        """Raises ShardError if the tar is missing or has not the size that the manifest says."""
+        where = self.store.locate(self.path)
+        try:
+            size = self.store.size(self.path)
+        except FileNotFoundError as error:
+            raise ShardError(f"shard {where} is missing; {REMEDY}") from error
+        if size != self.entry.filesize:
+            raise ShardError(
+                f"shard {where} has {size} bytes instead of {self.entry.filesize}; {REMEDY}"
+            )
+
+    def read(self) -> Iterator[StoredSample]:
+        """The samples in order; each image is compared with its checksum before it is yielded.
+
+        Raises:
+            ShardError: the tar is missing, has the wrong size, or an image in it was altered.
+        """
+        self.check_size()
+        columns = [self.rows[name].to_pylist() for name in ("key", "offset", "length", "crc32")]
+        targets = self.rows["target"].to_pylist()
+        with self.store.open(self.path) as file:
+            for index, (key, offset, length, crc32) in enumerate(zip(*columns, strict=True)):
+                file.seek(offset)
+                image = file.read(length)
+                if zlib.crc32(image) != crc32:
+                    raise ShardError(
+                        f"shard {self.store.locate(self.path)}: the image of {key} was altered "
+                        f"since it was written (checksum differs); {REMEDY}"
+                    )
+                yield StoredSample(key=key, index=index, image=image, target=targets[index])
+
+
+@dataclass(frozen=True)
+class ShardedSplit:
+    """A split with its manifest and samples.parquet, checked against each other."""
+
+    store: Store = field(repr=False)
+    folder: str
+    manifest: Manifest = field(repr=False)
+    version: str
+    samples: pa.Table = field(repr=False)
+
+    @classmethod
+    def open(cls, store: Store, folder: str) -> "ShardedSplit":
+        """The split in ``folder``.
+
+        Raises:
+            ShardError: the manifest or samples.parquet is missing, unreadable or altered.
+        """
+        manifest_path, samples_path = f"{folder}/{MANIFEST_NAME}", f"{folder}/{SAMPLES_NAME}"
+        where = store.locate(samples_path)
+        try:
+            manifest = Manifest.from_json(store.read(manifest_path), store.locate(manifest_path))
+            samples = pq.read_table(io.BytesIO(store.read(samples_path)))
+        except FileNotFoundError as error:
+            raise ShardError(
+                f"{store.locate(folder)} holds no finished shards ({error}); build them first"
+            ) from error
+        except pa.ArrowException as error:
+            raise ShardError(f"{where} is not readable ({error}); {REMEDY}") from error
+        if manifest.digests.model_dump() != asdict(digests_of(manifest, samples)):
+            raise ShardError(f"{where} is not the one that the manifest describes; {REMEDY}")
+        return cls(store, folder, manifest, manifest.dataset_version, samples)
+
+    def shards(self) -> list[Shard]:
+        """All shards, in order."""
+        found: list[Shard] = []
+        start = 0
+        for entry in self.manifest.shardlist:
+            rows = self.samples.slice(start, entry.nsamples)
+            found.append(Shard(self.store, self.folder, entry, rows))
+            start += entry.nsamples
+        return found

@@ -1,0 +1,98 @@
+"""``samples.parquet``: one row per sample of a dataset, and the digests over all of them."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shards.sample import Sample
+
+SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("source_name", pa.string(), nullable=False),
+        pa.field("shard", pa.int32(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("sha256", pa.binary(32), nullable=False),
+        pa.field("crc32", pa.uint32(), nullable=False),
+        pa.field("suffix", pa.string(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("target", pa.int32()),
+    ]
+)
+"""The columns that every dataset has; the sample's own fields follow them, one column each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A sample, and where its image came to lie in its shard (bytes from the start of the tar)."""
+
+    sample: Sample
+    offset: int
+    sha256: bytes
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Hex SHA-256 over what is pictured, what is true of it, and how it is laid out.
+
+    ``images`` and ``targets`` do not depend on the order or the sharding of the samples.
+    """
+
+    images: str
+    targets: str
+    layout: str
+
+
+def samples_table(shard: int, placed: Iterable[Placed]) -> pa.Table:
+    """Rows of one shard, in its order.
+
+    Raises:
+        ValueError: a field of the samples has the name of a column.
+    """
+    rows = list(placed)
+    columns: dict[str, list[object]] = {
+        "key": [row.sample.key for row in rows],
+        "source_name": [row.sample.source_name for row in rows],
+        "shard": [shard] * len(rows),
+        "offset": [row.offset for row in rows],
+        "length": [len(row.sample.image) for row in rows],
+        "sha256": [row.sha256 for row in rows],
+        "crc32": [row.crc32 for row in rows],
+        "suffix": [row.sample.header.suffix for row in rows],
+        "width": [row.sample.header.width for row in rows],
+        "height": [row.sample.header.height for row in rows],
+        "target": [row.sample.label for row in rows],
+    }
+    table = pa.table(columns, schema=SCHEMA)
+    for name in sorted({name for row in rows for name in row.sample.fields}):
+        if name in columns:
+            raise ValueError(f"the field {name!r} of a sample has the name of a column")
+        values = pa.array([row.sample.fields.get(name) for row in rows])
+        table = table.append_column(name, values)
+    return table
+
+
+def digests(samples: pa.Table, shards: Mapping[str, str]) -> Digests:
+    """The three digests of a dataset.
+
+    Args:
+        samples: the table of all samples.
+        shards: shard name → hex SHA-256, in order.
+    """
+    ordered = samples.take(pc.sort_indices(samples, [("key", "ascending")]))
+    keys = "\n".join(ordered["key"].to_pylist()).encode()
+    image_hashes = b"".join(ordered["sha256"].to_pylist())
+    targets = np.asarray(pc.fill_null(ordered["target"], -1), dtype="<i4").tobytes()
+    layout = "\n".join(f"{name} {sha256}" for name, sha256 in shards.items()).encode()
+    return Digests(
+        images=hashlib.sha256(keys + b"\0" + image_hashes).hexdigest(),
+        targets=hashlib.sha256(keys + b"\0" + targets).hexdigest(),
+        layout=hashlib.sha256(layout).hexdigest(),
+    )

@@ -1,0 +1,1 @@
+"""Each layout in which people have images → ranges of samples."""

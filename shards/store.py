@@ -1,0 +1,135 @@
+"""The artifact root, local or any fsspec URL: whole files appear under their names, or none do."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from shards.errors import InputError
+
+COPY_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class Store:
+    """Files under one root. Paths are relative to it, with forward slashes.
+
+    A reader never meets a half-written file: local files are written under a hidden name, synced and
+    renamed; on an object store a file is one upload under its final name.
+    """
+
+    root: str
+    filesystem: fsspec.AbstractFileSystem = field(repr=False, compare=False)
+    _base: str = field(repr=False)
+
+    @classmethod
+    def at(cls, url: str | Path) -> "Store":
+        """The store at a local path or an fsspec URL (``s3://bucket/prefix``, ``memory://x``).
+
+        Raises:
+            InputError: the URL's protocol is unknown or its package is not installed.
+        """
+        try:
+            filesystem, base = fsspec.url_to_fs(str(url))
+        except (ImportError, ValueError) as error:
+            raise InputError(f"artifact root {url}: {error}") from error
+        return cls(root=str(url), filesystem=filesystem, _base=base.rstrip("/"))
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.filesystem, LocalFileSystem)
+
+    def locate(self, path: str) -> str:
+        """The full path or URL of ``path``, as a person would open it."""
+        return str(self.filesystem.unstrip_protocol(self._full(path))).removeprefix("file://")
+
+    def exists(self, path: str) -> bool:
+        return bool(self.filesystem.exists(self._full(path)))
+
+    def size(self, path: str) -> int:
+        """Bytes. Raises FileNotFoundError."""
+        return int(self.filesystem.size(self._full(path)))
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[BinaryIO]:
+        """``path`` for reading, seekable. Raises FileNotFoundError."""
+        with self.filesystem.open(self._full(path), "rb") as file:
+            yield cast("BinaryIO", file)
+
+    def read(self, path: str) -> bytes:
+        """The whole of ``path``. Raises FileNotFoundError."""
+        return cast("bytes", self.filesystem.cat_file(self._full(path)))
+
+    def names(self, folder: str) -> list[str]:
+        """The sorted names of the files and folders in ``folder``; empty if it does not exist."""
+        self.filesystem.invalidate_cache()
+        try:
+            entries = self.filesystem.ls(self._full(folder), detail=False)
+        except FileNotFoundError:
+            return []
+        names = {PurePosixPath(str(entry)).name for entry in entries}
+        return sorted(name for name in names if not name.startswith("."))
+
+    def publish(self, path: str, content: bytes) -> None:
+        """Make ``path`` appear with ``content``, whole; a file of that name is replaced."""
+        with self.publishing(path) as file:
+            file.write(content)
+
+    @contextmanager
+    def publishing(self, path: str) -> Iterator[BinaryIO]:
+        """A file to write; it appears as ``path`` when the block ends, not at all if it raises."""
+        if self.is_local:
+            with _publishing_locally(Path(self._full(path))) as file:
+                yield file
+            return
+        with tempfile.TemporaryFile() as spool:
+            yield cast("BinaryIO", spool)
+            spool.seek(0)
+            with self.filesystem.open(self._full(path), "wb") as upload:
+                try:
+                    while block := spool.read(COPY_BYTES):
+                        upload.write(block)
+                except BaseException:
+                    upload.discard()
+                    raise
+
+    def remove(self, path: str) -> None:
+        """Delete one file. Raises FileNotFoundError."""
+        self.filesystem.rm_file(self._full(path))
+
+    def _full(self, path: str) -> str:
+        parts = PurePosixPath(path).parts
+        if path.startswith("/") or ".." in parts:
+            raise ValueError(f"{path!r} leads out of the store")
+        return f"{self._base}/{path}" if path else self._base
+
+
+@contextmanager
+def _publishing_locally(target: Path) -> Iterator[BinaryIO]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        with hidden.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        hidden.replace(target)
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The work: thin Prefect verbs over pure modules."""

@@ -1,0 +1,35 @@
+"""Verb: predictions → tallies → metrics, and the records that say so."""
+
+import io
+
+import pyarrow.parquet as pq
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from shards.reader import ShardedSplit
+from tasks.infer import InferenceRun
+from tasks.metrics.scoring import Scoring, compose_scoring
+from tasks.metrics.tallies import Tallies, merge
+from tasks.predictions.evaluation import compose_evaluation
+
+
+@task(name="aggregate", task_run_name="aggregate {run.label}", cache_policy=NO_CACHE)
+def aggregate(split: ShardedSplit, run: InferenceRun) -> Scoring:
+    """Tally the predictions of every shard, and publish the evaluation and its scoring.
+
+    Raises:
+        ShardError: predictions of a shard are missing or unreadable; nothing is published then.
+    """
+    predictions = run.predictions
+    store, pair = predictions.store, predictions.pair
+    tallies = merge(
+        (Tallies.of(predictions.read(shard), run.classes) for shard in split.shards()), run.classes
+    )
+    evaluation = compose_evaluation(split, run.model, run.numerics, predictions)
+    scoring = compose_scoring(evaluation, split.manifest.classes, tallies)
+    sink = io.BytesIO()
+    pq.write_table(tallies.to_table(), sink)
+    store.publish(pair.evaluation(evaluation.id), evaluation.to_json())
+    store.publish(f"{pair.scoring(scoring.id)}/tallies.parquet", sink.getvalue())
+    store.publish(f"{pair.scoring(scoring.id)}/metrics.json", scoring.to_json())
+    return scoring

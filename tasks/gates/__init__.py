@@ -1,0 +1,1 @@
+"""Requirements, and whether they are met."""

@@ -1,0 +1,22 @@
+"""Verb: a scoring against the gates of the plan."""
+
+from collections.abc import Sequence
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from shards.errors import InputError
+from tasks.gates.gate import Gate, Verdict, judge
+from tasks.metrics.scoring import Scoring
+
+
+@task(name="judge", task_run_name="judge {scoring.pair}", cache_policy=NO_CACHE)
+def judge_scoring(scoring: Scoring, gates: Sequence[Gate]) -> tuple[Verdict, ...]:
+    """One verdict per gate, in order. Raises InputError if a gate names a foreign class."""
+    try:
+        verdicts = tuple(judge(gate, scoring) for gate in gates)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    for verdict in verdicts:
+        get_run_logger().info("%s: %s: %s", verdict.state, verdict.gate, verdict.sentence)
+    return verdicts

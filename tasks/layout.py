@@ -1,0 +1,80 @@
+"""Where everything lies under the artifact root. No other module composes such a path."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitName:
+    """A dataset and one of its splits."""
+
+    dataset: str
+    split: str
+
+    def __post_init__(self) -> None:
+        for name in (self.dataset, self.split):
+            _check(name)
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.split}"
+
+    def shards(self, recipe: str) -> str:
+        return f"shards/{self}/{recipe}"
+
+
+@dataclass(frozen=True, slots=True)
+class PairName:
+    """A model on a split: what is evaluated."""
+
+    split: SplitName
+    model: str
+
+    def __post_init__(self) -> None:
+        _check(self.model)
+
+    def __str__(self) -> str:
+        return f"{self.split}/{self.model}"
+
+    def predictions(self, run: str) -> str:
+        return f"predictions/{self._partitions(run)}"
+
+    def scores(self, run: str) -> str:
+        return f"scores/{self._partitions(run)}"
+
+    def evaluation(self, evaluation: str) -> str:
+        return f"evaluations/{self}/{evaluation}.json"
+
+    def scoring(self, scoring: str) -> str:
+        return f"scorings/{self}/{scoring}"
+
+    def _partitions(self, run: str) -> str:
+        return (
+            f"dataset={self.split.dataset}/split={self.split.split}/model={self.model}/run={run}"
+        )
+
+
+def night_name(started: datetime, night: str) -> str:
+    """``<UTC time>-<id>``: sorts by time. ``started`` is in UTC."""
+    return f"{started:%Y%m%dt%H%M%Sz}-{night}"
+
+
+def night_folder(name: str) -> str:
+    return f"nights/{name}"
+
+
+def night_report(pair: PairName) -> str:
+    """The evaluation page of a pair, relative to its night's folder."""
+    return f"{pair}/report.html"
+
+
+def shard_file(digest: str) -> str:
+    """The file of one shard's predictions or scores."""
+    return f"{digest}.parquet"
+
+
+def _check(name: str) -> None:
+    if not NAME_PATTERN.fullmatch(name):
+        raise ValueError(f"{name!r} is no name: it must match {NAME_PATTERN.pattern}")

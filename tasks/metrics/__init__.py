@@ -1,0 +1,1 @@
+"""Mergeable tallies, and the metrics divided from them."""

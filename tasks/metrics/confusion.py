@@ -1,0 +1,127 @@
+"""The confusion matrix, and what can be computed from it alone. Rows = target, columns = prediction.
+
+Definitions agree with scikit-learn's ``precision_recall_fscore_support`` over the classes present,
+with ``zero_division=0``; docs/metrics.md has the table of special cases.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Rates = NDArray[np.float64]
+AVERAGES = (
+    "balanced_accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f1",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionMatrix:
+    """Counts int64 [classes, classes]; merges by addition."""
+
+    counts: Counts
+
+    def __post_init__(self) -> None:
+        if self.counts.ndim != 2 or self.counts.shape[0] != self.counts.shape[1]:
+            raise ValueError(f"a confusion matrix is square, not {self.counts.shape}")
+
+    @classmethod
+    def of(cls, targets: NDArray[np.integer], predicted: NDArray[np.integer], classes: int) -> Self:
+        """Count pairs. Raises ValueError if an index is not a class."""
+        for name, indices in (("target", targets), ("prediction", predicted)):
+            if len(indices) and not (indices.min() >= 0 and indices.max() < classes):
+                raise ValueError(f"a {name} is not between 0 and {classes - 1}")
+        cells = targets.astype(np.int64) * classes + predicted
+        counts = np.bincount(cells, minlength=classes * classes)
+        return cls(counts.reshape(classes, classes).astype(np.int64))
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.counts + other.counts)
+
+    @property
+    def classes(self) -> int:
+        return len(self.counts)
+
+    @property
+    def n(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def hits(self) -> Counts:
+        """Right predictions per class."""
+        return np.diagonal(self.counts)
+
+    @property
+    def support(self) -> Counts:
+        """Samples per class."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def predicted(self) -> Counts:
+        """Predictions per class."""
+        return self.counts.sum(axis=0)
+
+    def averages(self) -> dict[str, float]:
+        """The figures of ``AVERAGES``; empty where there is no sample."""
+        if self.n == 0:
+            return {}
+        rows = _averages(*(part[None, :] for part in (self.hits, self.support, self.predicted)))
+        return {name: float(values[0]) for name, values in rows.items()}
+
+    def bootstrap_averages(self, replicates: int, seed: int) -> dict[str, Rates]:
+        """The figures of ``AVERAGES`` over resamples of the n samples, each [replicates].
+
+        Resampling is over the cells that hold a sample, all at once: the support of a class varies
+        as it would in another draw of the data. (Within classes, a class of one sample would seem
+        to be known exactly.)
+        """
+        targets, predictions = np.nonzero(self.counts)
+        weights = self.counts[targets, predictions] / self.n
+        generator = np.random.default_rng(seed)
+        drawn = generator.multinomial(self.n, weights, size=replicates).astype(np.float64)
+        cells = np.arange(len(targets))
+        shape = (len(targets), self.classes)
+        to_support = scipy.sparse.csr_array((np.ones(len(cells)), (cells, targets)), shape)
+        to_predicted = scipy.sparse.csr_array((np.ones(len(cells)), (cells, predictions)), shape)
+        right = targets == predictions
+        to_hits = scipy.sparse.csr_array(
+            (np.ones(right.sum()), (cells[right], targets[right])), shape
+        )
+        return _averages(drawn @ to_hits, drawn @ to_support, drawn @ to_predicted)
+
+    def most_confused(self, limit: int) -> list[tuple[int, int, int]]:
+        """The largest cells off the diagonal as (target, prediction, count), largest first."""
+        off = self.counts - np.diag(self.hits)
+        targets, predictions = np.nonzero(off)
+        counts = off[targets, predictions]
+        order = np.lexsort((predictions, targets, -counts))[:limit]
+        return [(int(targets[i]), int(predictions[i]), int(counts[i])) for i in order]
+
+
+def _averages(
+    hits: NDArray[np.generic], support: NDArray[np.generic], predicted: NDArray[np.generic]
+) -> dict[str, Rates]:
+    """Averages for each row of counts [rows, classes], over the classes present in that row."""
+    recall = _ratio(hits, support)
+    precision = _ratio(hits, predicted)
+    f1 = _ratio(2 * hits, support + predicted)
+    present = (support > 0).astype(np.float64)
+    found: dict[str, Rates] = {}
+    for name, weights in (("macro", present), ("weighted", support.astype(np.float64))):
+        for metric, values in (("precision", precision), ("recall", recall), ("f1", f1)):
+            found[f"{name}_{metric}"] = (values * weights).sum(axis=1) / weights.sum(axis=1)
+    return {"balanced_accuracy": found["macro_recall"], **found}
+
+
+def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Rates:
+    """part / whole, 0 where whole is 0."""
+    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)

@@ -1,0 +1,64 @@
+"""Confidence intervals. Every function returns ``(low, high)`` at the given confidence."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Interval = tuple[float, float]
+
+CONFIDENCE = 0.95
+REPLICATES = 1_000
+SEED = 20_261_123
+
+
+def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+    """The score interval for a proportion ``hits / n``. Source: Wilson (1927), JASA 22, 209-212.
+
+    Raises:
+        ValueError: n is not positive, or hits is not between 0 and n.
+    """
+    if n <= 0 or not 0 <= hits <= n:
+        raise ValueError(f"{hits} hits of {n} are no proportion")
+    z = float(stats.norm.isf((1 - confidence) / 2))
+    centre = (hits + z * z / 2) / (n + z * z)
+    reach = z / (n + z * z) * math.sqrt(hits * (n - hits) / n + z * z / 4)
+    # At the ends the formula gives exactly 0 and 1; rounding must not move it past them.
+    low = 0.0 if hits == 0 else max(centre - reach, 0.0)
+    high = 1.0 if hits == n else min(centre + reach, 1.0)
+    return low, high
+
+
+def f1_interval(hits: int, union: int, confidence: float = CONFIDENCE) -> Interval:
+    """The interval of F1 = 2J/(1+J), with J = hits/union the Jaccard index of a class.
+
+    ``union`` counts the samples that are of the class or predicted as it. Under multinomial
+    sampling the hits among them are binomial, so Wilson's interval holds for J, and F1 rises with J.
+    """
+    low, high = wilson(hits, union, confidence)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def mean_interval(
+    total: float, total_of_squares: float, n: int, confidence: float = CONFIDENCE
+) -> Interval:
+    """Student's interval for a mean from sums of n values and of their squares; n of at least 2."""
+    if n < 2:
+        raise ValueError(f"no interval for the mean of {n} values")
+    mean = total / n
+    variance = max(total_of_squares - n * mean * mean, 0.0) / (n - 1)
+    reach = float(stats.t.isf((1 - confidence) / 2, n - 1)) * math.sqrt(variance / n)
+    return mean - reach, mean + reach
+
+
+def centred_percentiles(
+    point: float, replicates: NDArray[np.float64], confidence: float = CONFIDENCE
+) -> Interval:
+    """Bootstrap percentiles, moved so that their mean lies on the point, within 0 and 1.
+
+    The move removes the bias that resampling brings into averages over many small classes.
+    """
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(replicates, [tail, 1 - tail]) - replicates.mean() + point
+    return max(float(min(low, point)), 0.0), min(float(max(high, point)), 1.0)

@@ -1,0 +1,89 @@
+"""A metric: a value, its interval, its n, and what stands in its place where it is undefined."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.metrics.intervals import CONFIDENCE, Interval, f1_interval, wilson
+
+Scope = Literal["overall", "class"]
+State = Literal["defined", "no_samples", "absent_class", "never_predicted", "infinite"]
+IntervalMethod = Literal["wilson", "jaccard_wilson", "student", "bootstrap", "none"]
+
+STATE_SENTENCES: dict[State, str] = {
+    "defined": "defined",
+    "no_samples": "undefined: there is no labelled sample that was predicted",
+    "absent_class": "undefined: the dataset has no sample of this class",
+    "never_predicted": "undefined: the model never predicted this class",
+    "infinite": "infinite: a target was given the probability 0",
+}
+
+
+class Metric(BaseModel):
+    """One figure. ``value``, ``low`` and ``high`` are null unless ``state`` is ``defined``; the
+    interval may be null where n is too small to have one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    scope: Scope = "overall"
+    class_index: int | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = Field(ge=0, description="Samples (for precision: predictions) that it rests on.")
+    hits: int | None = Field(default=None, description="The count above n, where it is a proportion.")
+    method: IntervalMethod = "none"
+    state: State = "defined"
+
+    def interval(self, confidence: float) -> Interval | None:
+        """The interval at another confidence, for counted figures; else the one at hand."""
+        if self.state != "defined":
+            return None
+        match self.method, self.hits:
+            case "wilson", int(hits):
+                return wilson(hits, self.n, confidence)
+            case "jaccard_wilson", int(hits):
+                return f1_interval(hits, self.n, confidence)
+            case _:
+                return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @classmethod
+    def proportion(
+        cls, name: str, hits: int, n: int, *, scope: Scope = "overall", class_index: int | None = None
+    ) -> Self:
+        """hits / n with Wilson's interval; n of at least 1."""
+        low, high = wilson(hits, n, CONFIDENCE)
+        return cls(
+            name=name,
+            scope=scope,
+            class_index=class_index,
+            value=hits / n,
+            low=low,
+            high=high,
+            n=n,
+            hits=hits,
+            method="wilson",
+        )
+
+    @classmethod
+    def f1(cls, hits: int, union: int, class_index: int) -> Self:
+        """F1 of a class; ``union`` samples are of it or predicted as it, at least 1."""
+        low, high = f1_interval(hits, union, CONFIDENCE)
+        return cls(
+            name="f1",
+            scope="class",
+            class_index=class_index,
+            value=2 * hits / (union + hits),
+            low=low,
+            high=high,
+            n=union,
+            hits=hits,
+            method="jaccard_wilson",
+        )
+
+    @classmethod
+    def undefined(cls, name: str, state: State, n: int = 0, class_index: int | None = None) -> Self:
+        """A figure that has no value, and why."""
+        scope: Scope = "overall" if class_index is None else "class"
+        return cls(name=name, scope=scope, class_index=class_index, n=n, state=state)

@@ -1,0 +1,83 @@
+"""A scoring: the numbers computed from an evaluation under given targets."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from shards.sample import ClassList
+from tasks.metrics.intervals import CONFIDENCE
+from tasks.metrics.metric import Metric
+from tasks.metrics.summary import METRICS_REVISION, class_metrics, overall_metrics
+from tasks.metrics.tallies import Tallies
+from tasks.predictions.evaluation import ID_DIGITS, Evaluation
+from tasks.records import Pair, Record
+
+
+class Scoring(Record):
+    """``metrics.json``. It holds neither time nor place: equal predictions give equal bytes."""
+
+    schema_name: Literal["nightmark.metrics"] = "nightmark.metrics"
+    schema_version: Literal[1] = 1
+    id: str
+    evaluation: str
+    pair: Pair
+    dataset_version: str
+    targets_digest: str
+    model_fingerprint: str
+    metrics_revision: int = METRICS_REVISION
+    confidence: float
+    n: int = Field(description="Labelled samples that were predicted.")
+    failed: int = Field(description="Labelled samples that could not be predicted.")
+    unlabelled: int
+    class_ids: tuple[str, ...]
+    class_names: tuple[str, ...]
+    support: tuple[int, ...] = Field(description="Predicted labelled samples per class.")
+    overall: tuple[Metric, ...]
+    per_class: tuple[Metric, ...]
+    confusion: tuple[tuple[int, int, int], ...] = Field(
+        description="Non-zero cells (target, prediction, count), by target, then prediction."
+    )
+
+    def metric(self, name: str) -> Metric:
+        """An overall metric. Raises KeyError."""
+        return next((m for m in self.overall if m.name == name), None) or _no_metric(name)
+
+    def of_class(self, index: int) -> Iterator[Metric]:
+        """The metrics of one class."""
+        return (metric for metric in self.per_class if metric.class_index == index)
+
+    @property
+    def classes(self) -> ClassList:
+        return ClassList(names=self.class_names, ids=self.class_ids)
+
+
+def compose_scoring(evaluation: Evaluation, classes: ClassList, tallies: Tallies) -> Scoring:
+    """All numbers of an evaluation under the targets of its dataset."""
+    identity = f"{evaluation.id} {evaluation.targets_digest} {METRICS_REVISION}"
+    matrix = tallies.confusion
+    targets, predictions = matrix.counts.nonzero()
+    counts = matrix.counts[targets, predictions]
+    return Scoring(
+        id="s" + hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS],
+        evaluation=evaluation.id,
+        pair=evaluation.pair,
+        dataset_version=evaluation.dataset_version,
+        targets_digest=evaluation.targets_digest,
+        model_fingerprint=evaluation.model_fingerprint,
+        confidence=CONFIDENCE,
+        n=tallies.n,
+        failed=tallies.failed,
+        unlabelled=tallies.unlabelled,
+        class_ids=classes.ids,
+        class_names=classes.names,
+        support=tuple(matrix.support.tolist()),
+        overall=overall_metrics(tallies),
+        per_class=class_metrics(tallies),
+        confusion=tuple(zip(targets.tolist(), predictions.tolist(), counts.tolist(), strict=True)),
+    )
+
+
+def _no_metric(name: str) -> Metric:
+    raise KeyError(f"there is no metric {name!r}")

@@ -1,0 +1,75 @@
+"""Encoded image → uint8 tensor of the model's input size; batch of those → normalised floats."""
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+from tasks.models.spec import Preprocessing
+
+Decoder = Callable[[bytes], Tensor | Image.Image]
+
+
+class UndecodableImageError(ValueError):
+    """The bytes of one image do not give pixels."""
+
+
+def decode_with_pil(image: bytes) -> Image.Image:
+    """RGB by Pillow, as the reference evaluations decode; EXIF orientation is ignored."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(image)) as opened:
+            return opened.convert("RGB")
+
+
+def decode_with_torchvision(image: bytes) -> Tensor:
+    """RGB uint8 [3, height, width] by torchvision; EXIF orientation is ignored."""
+    raw = torch.frombuffer(bytearray(image), dtype=torch.uint8)
+    return decode_image(raw, mode=ImageReadMode.RGB, apply_exif_orientation=False)
+
+
+DECODERS: dict[str, Decoder] = {"pil": decode_with_pil, "torchvision": decode_with_torchvision}
+
+
+def to_input(image: bytes, preprocessing: Preprocessing, decoder: str) -> Tensor:
+    """The decoded, resized and cropped image, uint8 [3, height, width].
+
+    Raises:
+        UndecodableImageError: the bytes cannot be decoded.
+    """
+    try:
+        decoded = DECODERS[decoder](image)
+    except (OSError, RuntimeError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UndecodableImageError(str(error).splitlines()[0]) from error
+    if preprocessing.resize is not None:
+        size = preprocessing.resize
+        decoded = transforms.resize(
+            decoded,
+            [size] if isinstance(size, int) else list(size),
+            interpolation=InterpolationMode(preprocessing.interpolation),
+            antialias=preprocessing.antialias,
+        )
+    if preprocessing.crop is not None:
+        decoded = transforms.center_crop(decoded, [preprocessing.crop, preprocessing.crop])
+    return decoded if isinstance(decoded, Tensor) else transforms.pil_to_tensor(decoded)
+
+
+def normalise(images: Sequence[Tensor], preprocessing: Preprocessing, device: torch.device) -> Tensor:
+    """float32 [n, 3, height, width] on the device: (x/255 − mean)/std.
+
+    Raises:
+        ValueError: the images differ in size.
+    """
+    if len({tuple(image.shape) for image in images}) > 1:
+        raise ValueError("images differ in size after preprocessing; give `resize` and `crop`")
+    batch = torch.stack(list(images)).to(device, non_blocking=True)
+    batch = batch.to(torch.float32, memory_format=torch.channels_last) / 255
+    mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
+    std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
+    return (batch - mean) / std

@@ -1,0 +1,128 @@
+"""A night: one run of the plan. What became of each pair, and under which circumstances."""
+
+import os
+import platform
+from datetime import datetime
+from importlib import metadata
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.gates.gate import Verdict, overall_state
+from tasks.records import Pair, Record
+
+OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
+SEVERITY: tuple[OutcomeState, ...] = (
+    "failed",
+    "unusable",
+    "incomplete",
+    "inconclusive",
+    "passed",
+)
+"""Of several outcomes the first of these is the night's."""
+PACKAGES = ("nightmark", "torch", "torchvision", "timm", "numpy", "pillow", "pyarrow", "prefect")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Work(_Frozen):
+    """What a pair cost: shards predicted now and shards whose predictions were there."""
+
+    computed: int = 0
+    reused: int = 0
+    images: int = Field(default=0, description="Images predicted now.")
+    seconds: float = 0.0
+
+
+class SkippedNote(_Frozen):
+    """An entry of the source that is not in the shards."""
+
+    source_name: str
+    reason: str
+
+
+class Outcome(_Frozen):
+    """What became of one pair.
+
+    ``unusable``: an input is wrong (a path, a model); ``incomplete``: predictions are missing or
+    too many images failed. Both have a message that says what to do.
+    """
+
+    pair: Pair
+    state: OutcomeState
+    message: str
+    scoring: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    work: Work = Work()
+    skipped: tuple[SkippedNote, ...] = ()
+    samples: int = 0
+    preprocessing: str = ""
+    fingerprint: str = ""
+    dataset_version: str = ""
+
+
+class Provenance(_Frozen):
+    """Under which circumstances a night ran; none of it changes a count."""
+
+    python: str
+    machine: str
+    cores: int
+    devices: tuple[str, ...]
+    packages: dict[str, str]
+
+    @classmethod
+    def here(cls, devices: tuple[str, ...]) -> "Provenance":
+        """Of this process."""
+        return cls(
+            python=platform.python_version(),
+            machine=platform.machine(),
+            cores=len(os.sched_getaffinity(0)),
+            devices=devices,
+            packages={name: metadata.version(name) for name in PACKAGES},
+        )
+
+
+class Night(Record):
+    """``night.json``."""
+
+    schema_name: Literal["nightmark.night"] = "nightmark.night"
+    schema_version: Literal[1] = 1
+    name: str
+    plan: str
+    plan_digest: str
+    started: datetime
+    finished: datetime
+    state: OutcomeState
+    outcomes: tuple[Outcome, ...]
+    provenance: Provenance
+
+    @property
+    def work(self) -> Work:
+        """The work of all pairs together."""
+        return Work(
+            computed=sum(outcome.work.computed for outcome in self.outcomes),
+            reused=sum(outcome.work.reused for outcome in self.outcomes),
+            images=sum(outcome.work.images for outcome in self.outcomes),
+            seconds=sum(outcome.work.seconds for outcome in self.outcomes),
+        )
+
+
+def worst(states: list[OutcomeState]) -> OutcomeState:
+    """The state of a night: its worst outcome; without any it is incomplete."""
+    return next((state for state in SEVERITY if state in states), "incomplete")
+
+
+def judged_state(verdicts: tuple[Verdict, ...], failed: int, max_failed: int) -> OutcomeState:
+    """The state of a pair whose predictions are all there.
+
+    More images than ``max_failed`` that could not be predicted make it incomplete, unless a gate
+    failed all the same.
+    """
+    state = overall_state(verdicts)
+    if state == "failed":
+        return "failed"
+    if failed > max_failed:
+        return "incomplete"
+    return "passed" if state == "passed" else "inconclusive"

@@ -1,0 +1,1 @@
+"""Rows of predictions, and the records of what makes up an evaluation."""

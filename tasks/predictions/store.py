@@ -1,0 +1,79 @@
+"""Predictions at rest: one Parquet file per shard, named by the shard's digest, whole or absent."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shards.errors import ShardError
+from shards.reader import Shard
+from shards.store import Store
+from tasks.layout import PairName, shard_file
+from tasks.predictions.schema import SCHEMA
+
+
+@dataclass(frozen=True)
+class PredictionStore:
+    """The predictions of one model version under given numerics (``run``), on one split."""
+
+    store: Store = field(repr=False)
+    pair: PairName
+    run: str
+    keep_scores: bool
+
+    def path(self, shard: Shard) -> str:
+        return f"{self.pair.predictions(self.run)}/{shard_file(shard.entry.sha256)}"
+
+    def scores_path(self, shard: Shard) -> str:
+        return f"{self.pair.scores(self.run)}/{shard_file(shard.entry.sha256)}"
+
+    def missing(self, shards: Sequence[Shard]) -> list[Shard]:
+        """The shards whose predictions (or wanted scores) are not there."""
+        there = set(self.store.names(self.pair.predictions(self.run)))
+        if self.keep_scores:
+            there &= set(self.store.names(self.pair.scores(self.run)))
+        return [shard for shard in shards if shard_file(shard.entry.sha256) not in there]
+
+    def write(self, shard: Shard, predictions: pa.Table, scores: pa.Table | None) -> None:
+        """Publish the predictions of a shard; its scores first, so that a whole one has both.
+
+        Raises:
+            ValueError: the rows are not those of the shard.
+        """
+        if predictions["key"].to_pylist() != shard.rows["key"].to_pylist():
+            raise ValueError(f"the predictions are not those of {shard.entry.url}")
+        if self.keep_scores and scores is not None:
+            self.store.publish(self.scores_path(shard), _parquet(scores))
+        self.store.publish(self.path(shard), _parquet(predictions.cast(SCHEMA)))
+
+    def read(self, shard: Shard) -> pa.Table:
+        """The predictions of a shard.
+
+        Raises:
+            ShardError: missing, unreadable, or not of this shard.
+        """
+        path = self.path(shard)
+        where = self.store.locate(path)
+        try:
+            table = pq.read_table(io.BytesIO(self.store.read(path)), partitioning=None)
+        except FileNotFoundError as error:
+            raise ShardError(f"predictions {where} are missing; run the evaluation again") from error
+        except (pa.ArrowException, OSError) as error:
+            raise ShardError(
+                f"predictions {where} are not readable ({error}); "
+                f"remove the file and run the evaluation again"
+            ) from error
+        if not table.schema.equals(SCHEMA) or table.num_rows != shard.rows.num_rows:
+            raise ShardError(
+                f"predictions {where} do not fit shard {shard.entry.url}; "
+                f"remove the file and run the evaluation again"
+            )
+        return table
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()

@@ -1,0 +1,50 @@
+"""JSON files with a schema name and a version: how they are written, and read back or refused."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shards.errors import ShardError
+from tasks.layout import PairName, SplitName
+
+
+class Record(BaseModel):
+    """A frozen value that is kept as a JSON file. Subclasses pin ``schema_name`` and version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_json(self) -> bytes:
+        """Pretty, with a newline at the end; equal records give equal bytes."""
+        return self.model_dump_json(indent=1).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, raw: bytes, where: str) -> Self:
+        """Raises ShardError naming the file ``where`` if it is not such a record."""
+        try:
+            return cls.model_validate_json(raw)
+        except ValidationError as error:
+            raise ShardError(
+                f"{where} is not a {cls.__name__} of this version "
+                f"({error.errors()[0]['msg']}); remove the file and run again"
+            ) from error
+
+
+class Pair(BaseModel):
+    """A model on a split, as records name it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    split: str
+    model: str
+
+    @classmethod
+    def of(cls, name: PairName) -> Self:
+        return cls(dataset=name.split.dataset, split=name.split.split, model=name.model)
+
+    @property
+    def name(self) -> PairName:
+        return PairName(SplitName(self.dataset, self.split), self.model)
+
+    def __str__(self) -> str:
+        return str(self.name)

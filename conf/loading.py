@@ -28,7 +28,7 @@ def load(
     read as YAML.
 
     Raises:
-        InputError: no such file, no YAML, or not a plan; names file, line, key, and what is allowed.
+        InputError: no such file, no YAML, or not a plan; names file, line, key and remedy.
     """
     try:
         text = path.read_text("utf-8")
@@ -38,7 +38,7 @@ def load(
         raise InputError(f"plan {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"plan {path} is not readable as YAML: {error}") from error
-    if not isinstance(tree, dict):
+    if node is None or not isinstance(tree, dict):
         raise InputError(f"plan {path}: a mapping with name, datasets and models is needed")
     variables = os.environ if environment is None else environment
     sources = {**_from_environment(variables), **_from_options(overrides)}

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
@@ -16,7 +16,7 @@ from tasks.layout import PairName, SplitName
 from tasks.models.spec import ModelSpec
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-PRESETS = ("cifar10", "imagenet")
+T = TypeVar("T")
 
 
 class _Frozen(BaseModel):
@@ -42,8 +42,10 @@ class ModelPlan(ModelSpec):
     """A model and the datasets that it is evaluated on."""
 
     weights: Located | None = Field(
-        default=None,
-        description="Local safetensors, or a state dict that torch loads with weights_only.",
+        default=None, description=ModelSpec.model_fields["weights"].description
+    )
+    targets: Located | None = Field(
+        default=None, description=ModelSpec.model_fields["targets"].description
     )
     datasets: tuple[Name, ...] | None = Field(default=None, description="Default: all.")
 
@@ -89,9 +91,7 @@ class RuntimePlan(_Frozen):
 GateEntry = Annotated[
     Annotated[Gate, Tag("gate")] | Annotated[GatePreset, Tag("preset")],
     Discriminator(
-        lambda entry: (
-            "preset" if isinstance(entry, GatePreset) or _has_preset(entry) else "gate"
-        )
+        lambda entry: "preset" if isinstance(entry, GatePreset) or _has_preset(entry) else "gate"
     ),
 ]
 
@@ -127,12 +127,12 @@ class Plan(_Frozen):
                     yield PairName(dataset.split_name, model.name)
 
     def dataset(self, name: str) -> DatasetPlan:
-        """Raises KeyError."""
-        return _by_name(self.datasets, name, "dataset")
+        """Raises KeyError, with a sentence that lists the names there are."""
+        return _by_name({entry.name: entry for entry in self.datasets}, name, "dataset")
 
     def model(self, name: str) -> ModelPlan:
-        """Raises KeyError."""
-        return _by_name(self.models, name, "model")
+        """Raises KeyError, with a sentence that lists the names there are."""
+        return _by_name({entry.name: entry for entry in self.models}, name, "model")
 
     def gates_for(self, pair: PairName) -> tuple[Gate, ...]:
         """The gates that apply to a pair, presets spelled out."""
@@ -157,9 +157,7 @@ def _refuse_unknown(what: str, wanted: tuple[str, ...] | None, known: list[str])
             raise ValueError(f"{what} {name!r} is not in the plan; there are: {', '.join(known)}")
 
 
-def _by_name(entries: tuple[Any, ...], name: str, kind: str) -> Any:
-    for entry in entries:
-        if entry.name == name:
-            return entry
-    known = ", ".join(entry.name for entry in entries)
-    raise KeyError(f"there is no {kind} {name!r} in the plan; there are: {known}")
+def _by_name(entries: Mapping[str, T], name: str, kind: str) -> T:
+    if name not in entries:
+        raise KeyError(f"there is no {kind} {name!r} in the plan; there are: {', '.join(entries)}")
+    return entries[name]

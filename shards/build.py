@@ -116,8 +116,7 @@ def finish(source: Source, store: Store, folder: str, recipe: Recipe) -> Manifes
     with store.publishing(f"{folder}/{SAMPLES_NAME}") as file:
         pq.write_table(samples, file, compression="zstd")
     store.publish(f"{folder}/{MANIFEST_NAME}", manifest.to_json())
-    for name in store.names(f"{folder}/{PARTS}"):
-        store.remove(f"{folder}/{PARTS}/{name}")
+    store.remove_folder(f"{folder}/{PARTS}")
     return manifest
 
 

@@ -1,5 +1,6 @@
 """What an encoded image says of itself, and the one encoder of pixels: lossless, and the same bytes
-on every machine."""
+on every machine.
+"""
 
 import io
 import struct

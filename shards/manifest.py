@@ -52,7 +52,9 @@ class ManifestDigests(_Frozen):
 class Manifest(_Frozen):
     """All that is known of a sharded split. The SHA-256 of its file is the dataset version."""
 
-    wids_kind: Literal["wids-shard-index-v1"] = Field("wids-shard-index-v1", alias="__kind__")
+    wids_kind: Literal["wids-shard-index-v1"] = Field(
+        default="wids-shard-index-v1", serialization_alias="__kind__", validation_alias="__kind__"
+    )
     wids_version: Literal[1] = 1
     name: str
     schema_name: Literal["nightmark.manifest"] = "nightmark.manifest"
@@ -139,7 +141,9 @@ def compose_manifest(
             entries=entries,
             samples=samples.num_rows,
             unlabelled=samples["target"].null_count,
-            skipped=tuple(SkippedEntry(source_name=s.source_name, reason=s.reason) for s in skipped),
+            skipped=tuple(
+                SkippedEntry(source_name=s.source_name, reason=s.reason) for s in skipped
+            ),
             digests=ManifestDigests(**asdict(found)),
             shardlist=shards,
         )
@@ -163,9 +167,10 @@ def _refuse_repeated_keys(samples: pa.Table) -> None:
 
 def _class_counts(targets: pa.ChunkedArray, classes: int) -> list[int]:
     counted: Mapping[int, int] = {
-        pair["values"]: pair["counts"]
-        for pair in pc.value_counts(targets.drop_null()).to_pylist()
+        pair["values"]: pair["counts"] for pair in pc.value_counts(targets.drop_null()).to_pylist()
     }
     if foreign := sorted(target for target in counted if not 0 <= target < classes):
-        raise ShardError(f"targets {foreign[:5]} in a dataset of {classes} classes (0 to {classes - 1})")
+        raise ShardError(
+            f"targets {foreign[:5]} in a dataset of {classes} classes (0 to {classes - 1})"
+        )
     return [counted.get(index, 0) for index in range(classes)]

@@ -21,8 +21,8 @@ COPY_BYTES = 8 << 20
 class Store:
     """Files under one root. Paths are relative to it, with forward slashes.
 
-    A reader never meets a half-written file: local files are written under a hidden name, synced and
-    renamed; on an object store a file is one upload under its final name.
+    A reader never meets a half-written file: local files are written under a hidden name, synced
+    and renamed; on an object store a file is one upload under its final name.
     """
 
     root: str
@@ -100,9 +100,9 @@ class Store:
                     upload.discard()
                     raise
 
-    def remove(self, path: str) -> None:
-        """Delete one file. Raises FileNotFoundError."""
-        self.filesystem.rm_file(self._full(path))
+    def remove_folder(self, folder: str) -> None:
+        """Delete a folder and what is in it. Raises FileNotFoundError."""
+        self.filesystem.rm(self._full(folder), recursive=True)
 
     def _full(self, path: str) -> str:
         parts = PurePosixPath(path).parts

@@ -1,4 +1,4 @@
-"""Samples → one tar in WebDataset's convention, the same bytes wherever and whenever it is built."""
+"""Samples → one tar in WebDataset's convention, the same bytes wherever it is built."""
 
 import hashlib
 import json

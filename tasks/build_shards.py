@@ -12,15 +12,16 @@ from shards.store import Store
 from tasks.progress import Advance, listener
 
 
-@task(
-    name="build shards",
-    task_run_name="build {recipe.dataset} {shards[0]}-{shards[-1]}",
-    cache_policy=NO_CACHE,
-)
+@task(name="build shards", cache_policy=NO_CACHE)
 def build_group(
     source: Source, store: Store, folder: str, recipe: Recipe, shards: Sequence[int]
 ) -> int:
-    """Build these shards; the number of samples written. Raises OSError, SourceError."""
+    """Build these shards; the number of samples written.
+
+    Raises:
+        SourceError: the source changed under the build.
+        OSError: the store cannot be written.
+    """
     samples = 0
     for shard in shards:
         part = build_shard(source, store, folder, recipe, shard)

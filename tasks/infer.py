@@ -43,9 +43,9 @@ class Inferred:
     seconds: float
 
 
-@task(name="infer", task_run_name="infer {run.label} {first}", cache_policy=NO_CACHE)
-def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool, first: int) -> Inferred:
-    """Predict these shards on one slot and publish each as it is done; ``first`` names the task.
+@task(name="infer", cache_policy=NO_CACHE)
+def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferred:
+    """Predict these shards on one slot and publish each as it is done.
 
     A shard that cannot be read does not keep the others of the group from being predicted.
 

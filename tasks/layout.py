@@ -51,9 +51,7 @@ class PairName:
         return f"scorings/{self}/{scoring}"
 
     def _partitions(self, run: str) -> str:
-        return (
-            f"dataset={self.split.dataset}/split={self.split.split}/model={self.model}/run={run}"
-        )
+        return f"dataset={self.split.dataset}/split={self.split.split}/model={self.model}/run={run}"
 
 
 def night_name(started: datetime, night: str) -> str:

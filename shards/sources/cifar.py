@@ -11,6 +11,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,17 @@ ROW_BYTES = 3 * SIDE * SIDE
 HEADER = ImageHeader(suffix="png", width=SIDE, height=SIDE)
 
 
+# NumPy's own function for unpickling arrays; its module is private and has moved between versions.
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Builds NumPy arrays and plain containers, nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         allowed: Mapping[tuple[str, str], Any] = {
-            ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
-            ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,  # type: ignore[attr-defined]
+            ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+            ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
             ("numpy", "ndarray"): np.ndarray,
             ("numpy", "dtype"): np.dtype,
             ("_codecs", "encode"): _encode_latin1,
@@ -112,10 +117,12 @@ class CifarSource:
         names = BATCHES[split]
         for folder in (location, location / FOLDER):
             if all((folder / name).is_file() for name in names):
-                return cls._of("cifar10 python folder", split, lambda: _read_folder(folder, names))
+                reading = partial(_read_folder, folder, names)
+                return cls._of("cifar10 python folder", split, reading)
         archive = location / ARCHIVE if location.is_dir() else location
         if archive.is_file():
-            return cls._of("cifar10 python tar.gz", split, lambda: _read_archive(archive, names))
+            reading = partial(_read_archive, archive, names)
+            return cls._of("cifar10 python tar.gz", split, reading)
         raise SourceError(
             f"{location}: no {ARCHIVE} and no folder with {', '.join(names)}; "
             f"point `location` at the archive or at the folder it unpacks to"

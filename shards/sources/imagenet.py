@@ -96,7 +96,9 @@ def _wnid_of_ilsvrc_id(meta: bytes, location: Path) -> Mapping[int, tuple[str, s
             if int(row["num_children"]) == 0
         }
     except Exception as error:
-        raise SourceError(f"{location}: {META} has no readable table of synsets ({error})") from error
+        raise SourceError(
+            f"{location}: {META} has no readable table of synsets ({error})"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

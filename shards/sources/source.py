@@ -1,4 +1,4 @@
-"""What every source offers, and how one is chosen and opened."""
+"""What every source offers, and how one is described."""
 
 import hashlib
 import json
@@ -66,25 +66,6 @@ class SourceSpec(BaseModel):
         description="folder: class ids in order, or the name of a built-in list; "
         "without it the sorted names of the sub-folders.",
     )
-
-
-def open_source(spec: SourceSpec, split: str) -> Source:
-    """The source that ``spec`` describes.
-
-    Raises:
-        SourceError: nothing in the promised layout lies at the location.
-    """
-    from shards.sources.cifar import CifarSource
-    from shards.sources.folder import FolderSource
-    from shards.sources.imagenet import ImagenetSource
-
-    match spec.source:
-        case "cifar10":
-            return CifarSource.open(spec.location, split)
-        case "imagenet":
-            return ImagenetSource.open(spec.location, split, devkit=spec.devkit)
-        case "folder":
-            return FolderSource.open(spec)
 
 
 def digest(*facts: object) -> str:

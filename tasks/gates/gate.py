@@ -25,6 +25,8 @@ from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES
 Policy = Literal["proven", "not_disproven", "point"]
 VerdictState = Literal["passed", "failed", "inconclusive", "not_applicable"]
 SHOWN_CLASSES = 10
+ORDER: tuple[VerdictState, ...] = ("failed", "inconclusive", "passed")
+"""Of several states the first of these counts."""
 
 
 class Gate(BaseModel):
@@ -120,8 +122,7 @@ def overall_state(verdicts: Sequence[Verdict]) -> VerdictState:
     Without any applicable gate nothing was required, so nothing is proven: ``inconclusive``.
     """
     states = {v.state for v in verdicts if v.gate.severity == "fail"}
-    order: tuple[VerdictState, ...] = ("failed", "inconclusive", "passed")
-    return next((state for state in order if state in states), "inconclusive")
+    return next((state for state in ORDER if state in states), "inconclusive")
 
 
 def _judge_classes(gate: Gate, metrics: list[Metric], scoring: Scoring) -> Verdict:
@@ -130,9 +131,8 @@ def _judge_classes(gate: Gate, metrics: list[Metric], scoring: Scoring) -> Verdi
     judged = [m for m in metrics if named or m.state in ("defined", "infinite")]
     correction = max(len(judged), 1)
     states = [_state(gate, metric, correction) for metric in judged]
-    order: tuple[VerdictState, ...] = ("failed", "inconclusive", "passed")
-    state = next((s for s in order if s in states), "not_applicable")
-    ranked = sorted(zip(states, judged, strict=True), key=lambda p: _badness(gate, *p, order))
+    state: VerdictState = next((s for s in ORDER if s in states), "not_applicable")
+    ranked = sorted(zip(states, judged, strict=True), key=lambda pair: _badness(gate, *pair))
     evidence = tuple(metric for _, metric in ranked[:SHOWN_CLASSES])
     failing = states.count("failed")
     return Verdict(
@@ -180,11 +180,10 @@ def _outside(gate: Gate, low: float, high: float) -> bool:
     return (gate.min is not None and high < gate.min) or (gate.max is not None and low > gate.max)
 
 
-def _badness(
-    gate: Gate, state: VerdictState, metric: Metric, order: tuple[VerdictState, ...]
-) -> tuple[int, float]:
-    value = math.nan if metric.value is None else metric.value
-    return order.index(state), value if gate.min is not None else -value
+def _badness(gate: Gate, state: VerdictState, metric: Metric) -> tuple[int, float]:
+    if metric.value is None:
+        return ORDER.index(state), math.inf
+    return ORDER.index(state), metric.value if gate.min is not None else -metric.value
 
 
 def _class_indices(gate: Gate, scoring: Scoring) -> set[int]:

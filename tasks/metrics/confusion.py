@@ -1,4 +1,4 @@
-"""The confusion matrix, and what can be computed from it alone. Rows = target, columns = prediction.
+"""The confusion matrix (rows = target, columns = prediction), and what it alone tells.
 
 Definitions agree with scikit-learn's ``precision_recall_fscore_support`` over the classes present,
 with ``zero_division=0``; docs/metrics.md has the table of special cases.
@@ -63,12 +63,14 @@ class ConfusionMatrix:
     @property
     def support(self) -> Counts:
         """Samples per class."""
-        return self.counts.sum(axis=1)
+        support: Counts = self.counts.sum(axis=1)
+        return support
 
     @property
     def predicted(self) -> Counts:
         """Predictions per class."""
-        return self.counts.sum(axis=0)
+        predicted: Counts = self.counts.sum(axis=0)
+        return predicted
 
     def averages(self) -> dict[str, float]:
         """The figures of ``AVERAGES``; empty where there is no sample."""
@@ -108,7 +110,7 @@ class ConfusionMatrix:
 
 
 def _averages(
-    hits: NDArray[np.generic], support: NDArray[np.generic], predicted: NDArray[np.generic]
+    hits: Counts | Rates, support: Counts | Rates, predicted: Counts | Rates
 ) -> dict[str, Rates]:
     """Averages for each row of counts [rows, classes], over the classes present in that row."""
     recall = _ratio(hits, support)
@@ -122,6 +124,7 @@ def _averages(
     return {"balanced_accuracy": found["macro_recall"], **found}
 
 
-def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Rates:
-    """part / whole, 0 where whole is 0."""
-    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
+def _ratio(part: Counts | Rates, whole: Counts | Rates) -> Rates:
+    """Part / whole, 0 where whole is 0."""
+    quotients: Rates = np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
+    return quotients

@@ -34,7 +34,7 @@ def f1_interval(hits: int, union: int, confidence: float = CONFIDENCE) -> Interv
     """The interval of F1 = 2J/(1+J), with J = hits/union the Jaccard index of a class.
 
     ``union`` counts the samples that are of the class or predicted as it. Under multinomial
-    sampling the hits among them are binomial, so Wilson's interval holds for J, and F1 rises with J.
+    sampling the hits among them are binomial, so Wilson's interval holds for J; F1 rises with J.
     """
     low, high = wilson(hits, union, confidence)
     return 2 * low / (1 + low), 2 * high / (1 + high)

@@ -21,7 +21,8 @@ STATE_SENTENCES: dict[State, str] = {
 
 class Metric(BaseModel):
     """One figure. ``value``, ``low`` and ``high`` are null unless ``state`` is ``defined``; the
-    interval may be null where n is too small to have one."""
+    interval may be null where n is too small to have one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +33,9 @@ class Metric(BaseModel):
     low: float | None = None
     high: float | None = None
     n: int = Field(ge=0, description="Samples (for precision: predictions) that it rests on.")
-    hits: int | None = Field(default=None, description="The count above n, where it is a proportion.")
+    hits: int | None = Field(
+        default=None, description="The count above n, where it is a proportion."
+    )
     method: IntervalMethod = "none"
     state: State = "defined"
 
@@ -50,9 +53,15 @@ class Metric(BaseModel):
 
     @classmethod
     def proportion(
-        cls, name: str, hits: int, n: int, *, scope: Scope = "overall", class_index: int | None = None
+        cls,
+        name: str,
+        hits: int,
+        n: int,
+        *,
+        scope: Scope = "overall",
+        class_index: int | None = None,
     ) -> Self:
-        """hits / n with Wilson's interval; n of at least 1."""
+        """Hits / n with Wilson's interval; n of at least 1."""
         low, high = wilson(hits, n, CONFIDENCE)
         return cls(
             name=name,

@@ -49,7 +49,9 @@ def _top_metrics(tallies: Tallies) -> list[Metric]:
     n, failed = tallies.n, tallies.failed
     for k in TOP_KS:
         name, hits = f"top{k}", tallies.top(k)
-        found.append(Metric.proportion(name, hits, n) if n else Metric.undefined(name, "no_samples"))
+        found.append(
+            Metric.proportion(name, hits, n) if n else Metric.undefined(name, "no_samples")
+        )
         if failed:
             found.append(Metric.proportion(f"{name}_failed_as_wrong", hits, n + failed))
             found.append(Metric.proportion(f"{name}_failed_as_right", hits + failed, n + failed))
@@ -70,7 +72,9 @@ def _average_metrics(tallies: Tallies) -> list[Metric]:
             # than n of n, or 0 of n, does.
             low, high = wilson(round(points[name] * matrix.n), matrix.n)
         found.append(
-            Metric(name=name, value=points[name], low=low, high=high, n=matrix.n, method="bootstrap")
+            Metric(
+                name=name, value=points[name], low=low, high=high, n=matrix.n, method="bootstrap"
+            )
         )
     return found
 

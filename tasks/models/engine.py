@@ -43,7 +43,7 @@ class Engine:
     def load(cls, model: ResolvedModel, numerics: Numerics, device: str) -> "Engine":
         """Raises ModelError as ``tasks.models.load.load`` does."""
         target = torch.device(device)
-        network = load.load(model).to(device=target, memory_format=torch.channels_last)
+        network = load.load(model).to(target).to(memory_format=torch.channels_last)
         return cls(model, network, numerics, target)
 
     def predict(
@@ -109,7 +109,9 @@ class Engine:
                 f"the dataset has {classes} classes, so [{len(images)}, {classes}] is needed"
             )
         if fault := check_output(scores, self.model.spec.output):
-            raise ModelError(f"model {name}, batch from {key}: {fault}; correct `output` or weights")
+            raise ModelError(
+                f"model {name}, batch from {key}: {fault}; correct `output` or weights"
+            )
         return scores
 
     @torch.inference_mode()

@@ -12,10 +12,12 @@ import safetensors.torch
 import timm
 import torch
 import torchvision
+from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from shards.errors import ModelError
 from tasks.models.spec import (
+    IMPORTED,
     Interpolation,
     ModelSpec,
     Preprocessing,
@@ -37,7 +39,10 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
     """
     published = _torchvision_weights(spec)
     file = _weights_file(spec, published)
-    preprocessing = spec.preprocessing or _carried_preprocessing(spec, published)
+    if spec.loader == IMPORTED:
+        preprocessing = Preprocessing()
+    else:
+        preprocessing = spec.preprocessing or _carried_preprocessing(spec, published)
     try:
         digest = file_sha256(file)
     except OSError as error:
@@ -125,7 +130,7 @@ def _factory(target: str) -> Callable[..., object]:
 
 
 def _torchvision_weights(spec: ModelSpec) -> Any:
-    """torchvision's entry for ``torchvision:ARCHITECTURE/WEIGHTS``, or None."""
+    """Torchvision's entry for ``torchvision:ARCHITECTURE/WEIGHTS``, or None."""
     kind, _, target = spec.loader.partition(":")
     architecture, _, weights = target.partition("/")
     if kind != "torchvision" or not weights:
@@ -177,7 +182,7 @@ def _carried_preprocessing(spec: ModelSpec, published: Any) -> Preprocessing:
 
 
 def _timm_preprocessing(spec: ModelSpec) -> Preprocessing:
-    settings = timm.data.resolve_model_data_config(_build(spec))
+    settings = resolve_model_data_config(_build(spec))  # type: ignore[no-untyped-call]
     side = int(settings["input_size"][-1])
     interpolations: dict[str, Interpolation] = {
         name: name for name in ("nearest", "bilinear", "bicubic")

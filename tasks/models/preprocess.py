@@ -31,7 +31,8 @@ def decode_with_pil(image: bytes) -> Image.Image:
 def decode_with_torchvision(image: bytes) -> Tensor:
     """RGB uint8 [3, height, width] by torchvision; EXIF orientation is ignored."""
     raw = torch.frombuffer(bytearray(image), dtype=torch.uint8)
-    return decode_image(raw, mode=ImageReadMode.RGB, apply_exif_orientation=False)
+    decoded: Tensor = decode_image(raw, mode=ImageReadMode.RGB, apply_exif_orientation=False)
+    return decoded
 
 
 DECODERS: dict[str, Decoder] = {"pil": decode_with_pil, "torchvision": decode_with_torchvision}
@@ -60,7 +61,9 @@ def to_input(image: bytes, preprocessing: Preprocessing, decoder: str) -> Tensor
     return decoded if isinstance(decoded, Tensor) else transforms.pil_to_tensor(decoded)
 
 
-def normalise(images: Sequence[Tensor], preprocessing: Preprocessing, device: torch.device) -> Tensor:
+def normalise(
+    images: Sequence[Tensor], preprocessing: Preprocessing, device: torch.device
+) -> Tensor:
     """float32 [n, 3, height, width] on the device: (x/255 − mean)/std.
 
     Raises:

@@ -15,6 +15,7 @@ Output = Literal["logits", "probabilities", "log_probabilities"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 Triple = tuple[float, float, float]
 Positive = Annotated[int, Field(ge=1)]
+IMPORTED = "imported"
 Setting = str | int | float | bool | None
 
 
@@ -50,13 +51,19 @@ class ModelSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-    loader: Annotated[str, Field(pattern=r"^(torchvision|timm|module):.+$")] = Field(
-        description="`torchvision:ARCHITECTURE[/WEIGHTS]`, `timm:ARCHITECTURE` or "
-        "`module:PACKAGE.MODULE:FACTORY`."
+    loader: Annotated[str, Field(pattern=r"^((torchvision|timm|module):.+|imported)$")] = Field(
+        description="`torchvision:ARCHITECTURE[/WEIGHTS]`, `timm:ARCHITECTURE`, "
+        "`module:PACKAGE.MODULE:FACTORY`, or `imported` for predictions computed elsewhere."
     )
     weights: Path | None = Field(
         default=None,
-        description="Local safetensors, or a state dict that torch loads with weights_only.",
+        description="Local safetensors, or a state dict that torch loads with weights_only; "
+        "imported: the scores, npy [n, classes] in the dataset's order or Parquet (key, scores).",
+    )
+    targets: Path | None = Field(
+        default=None,
+        description="imported: npy of the labels that the scores belong to, compared with the "
+        "dataset's before anything is imported.",
     )
     key_order: Literal["names", "positional"] = Field(
         default="names",
@@ -97,6 +104,11 @@ class ResolvedModel(BaseModel):
     @property
     def name(self) -> str:
         return self.spec.name
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its predictions were computed elsewhere, and there is nothing to load."""
+        return self.spec.loader == IMPORTED
 
     @property
     def fingerprint(self) -> str:

@@ -127,7 +127,7 @@ def prediction_rows(scored: Scored) -> pa.Table:
 
 
 def score_rows(scored: Scored) -> pa.Table | None:
-    """Full vectors of probabilities, float32 up to 100 classes and float16 up to 1,000, else None."""
+    """All probabilities, float32 up to 100 classes and float16 up to 1,000; none above."""
     classes = scored.scores.shape[1]
     if classes > KEPT_CLASSES:
         return None
@@ -148,6 +148,8 @@ def _lists(values: NDArray[np.generic], valid: NDArray[np.bool_], kind: pa.DataT
     kept = pa.array(values[valid].astype(kind.to_pandas_dtype()).ravel(), kind)
     lengths = np.where(valid, width, 0)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
-    return pa.ListArray.from_arrays(offsets, kept, mask=pa.array(~valid)) if rows else pa.array(
-        [], pa.list_(kind)
+    return (
+        pa.ListArray.from_arrays(offsets, kept, mask=pa.array(~valid))
+        if rows
+        else pa.array([], pa.list_(kind))
     )

@@ -59,7 +59,9 @@ class PredictionStore:
         try:
             table = pq.read_table(io.BytesIO(self.store.read(path)), partitioning=None)
         except FileNotFoundError as error:
-            raise ShardError(f"predictions {where} are missing; run the evaluation again") from error
+            raise ShardError(
+                f"predictions {where} are missing; run the evaluation again"
+            ) from error
         except (pa.ArrowException, OSError) as error:
             raise ShardError(
                 f"predictions {where} are not readable ({error}); "

@@ -54,7 +54,9 @@ def find_devices(wanted: tuple[str, ...]) -> tuple[Device, ...]:
             raise InputError(f"runtime.devices: {name!r} is no device; write auto, cpu:0 or cuda:0")
         number = int(matched.group(2) or 0)
         if matched.group(1) == "cuda" and number >= cuda:
-            raise InputError(f"runtime.devices: {name} is not on this machine ({cuda} CUDA devices)")
+            raise InputError(
+                f"runtime.devices: {name} is not on this machine ({cuda} CUDA devices)"
+            )
         kind: Literal["cpu", "cuda"] = "cuda" if matched.group(1) == "cuda" else "cpu"
         found.append(Device(kind, number, threads))
     if len(set(found)) != len(found):

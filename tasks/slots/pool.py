@@ -88,7 +88,8 @@ _CURRENT: ContextVar[SlotPool | None] = ContextVar("slot_pool", default=None)
 @contextmanager
 def slot_pool(devices: tuple[Device, ...]) -> Iterator[SlotPool]:
     """The pool of these devices. Inside another pool of the same devices that one is shared, so
-    that the evaluations of one night find their processes warm."""
+    that the evaluations of one night find their processes warm.
+    """
     outer = _CURRENT.get()
     if outer is not None and outer.devices == devices:
         yield outer

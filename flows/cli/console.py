@@ -1,0 +1,151 @@
+"""What the command prints: moving bars on a terminal, plain lines in a log, tables at the end."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from tasks.metrics.metric import Metric
+from tasks.metrics.scoring import Scoring
+from tasks.night import Outcome, OutcomeState, Work
+from tasks.progress import Advance, Listener, Outline, listening
+
+STATE_STYLES: dict[OutcomeState, str] = {
+    "passed": "bold green",
+    "failed": "bold red",
+    "inconclusive": "bold yellow",
+    "incomplete": "bold magenta",
+    "unusable": "bold magenta",
+}
+EXIT_CODES: dict[OutcomeState, int] = {
+    "passed": 0,
+    "failed": 1,
+    "unusable": 2,
+    "incomplete": 3,
+    "inconclusive": 4,
+}
+# A log has no width of its own; a table cut at 80 columns would hide the verdict.
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+ERR = Console(stderr=True, highlight=False)
+
+
+class _Bars:
+    """Progress bars, one per piece of work."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def begin(self, outline: Outline) -> None:
+        self._tasks[outline.work] = self._progress.add_task(
+            escape(outline.work), total=outline.shards, completed=outline.reused
+        )
+
+    def advance(self, advance: Advance) -> None:
+        self._progress.advance(self._tasks[advance.work], advance.shards)
+
+
+class _Lines:
+    """One line where work begins and one for every tenth of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._total: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._images: dict[str, int] = {}
+        self._started: dict[str, float] = {}
+
+    def begin(self, outline: Outline) -> None:
+        with self._lock:
+            self._total[outline.work] = outline.shards
+            self._done[outline.work] = outline.reused
+            self._images[outline.work] = 0
+            self._started[outline.work] = time.monotonic()
+        OUT.print(
+            f"{outline.work}: {outline.shards} shards, {outline.reused} already there", markup=False
+        )
+
+    def advance(self, advance: Advance) -> None:
+        work = advance.work
+        with self._lock:
+            before = self._done[work]
+            self._done[work] += advance.shards
+            self._images[work] += advance.images
+            done, total, images = self._done[work], self._total[work], self._images[work]
+            seconds = max(time.monotonic() - self._started[work], 1e-9)
+        if 10 * done // total > 10 * before // total:
+            rate = f"{images} images, {images / seconds:.0f} images/s"
+            OUT.print(f"{work}: {done} of {total} shards, {rate}", markup=False)
+
+
+@contextmanager
+def showing_progress() -> Iterator[None]:
+    """Show progress inside the block: bars on a terminal, lines elsewhere."""
+    if not OUT.is_terminal:
+        lines: Listener = _Lines()
+        with listening(lines):
+            yield
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=OUT, transient=True) as progress, listening(_Bars(progress)):
+        yield
+
+
+def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) -> None:
+    """The table models x datasets, then a line per pair that says why."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("dataset", "model"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("top-1", "95 %", "top-5", "95 %", "n"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for outcome in outcomes:
+        scoring = scorings.get(str(outcome.pair))
+        figures = ("-",) * 5
+        if scoring is not None:
+            top1, top5 = scoring.metric("top1"), scoring.metric("top5")
+            figures = (*_cells(top1), *_cells(top5), f"{scoring.n:,}")
+        table.add_row(
+            escape(f"{outcome.pair.dataset}/{outcome.pair.split}"),
+            escape(outcome.pair.model),
+            *figures,
+            f"[{STATE_STYLES[outcome.state]}]{outcome.state}[/]",
+        )
+    OUT.print()
+    OUT.print(table)
+    OUT.print()
+    for outcome in outcomes:
+        OUT.print(f"{outcome.pair}: {outcome.message}", markup=False, style="dim")
+
+
+def print_work(work: Work) -> None:
+    """What was computed and what was reused."""
+    if work.computed:
+        line = f"Computed {work.computed} shards ({work.images:,} images in {work.seconds:.1f} s)"
+        OUT.print(f"{line}, reused {work.reused}.")
+    else:
+        OUT.print(f"Nothing to compute: the predictions of all {work.reused} shards were there.")
+
+
+def _cells(metric: Metric) -> tuple[str, str]:
+    if metric.value is None or metric.low is None or metric.high is None:
+        return metric.state.replace("_", " "), ""
+    return f"{100 * metric.value:.1f} %", f"{100 * metric.low:.1f} to {100 * metric.high:.1f}"

@@ -1,0 +1,44 @@
+"""The ``nightmark`` command: its groups, and what an error looks like."""
+
+import sys
+import traceback
+
+import typer
+
+from flows.cli import environment, night, shards, ui
+from flows.cli.console import ERR
+from shards.errors import InputError, NightmarkError
+
+USAGE_ERROR, INCOMPLETE, SOFTWARE_ERROR = 2, 3, 70
+EPILOG = (
+    "Exit codes: 0 passed, 1 a gate failed, 2 bad usage or input, 3 incomplete, 4 inconclusive, "
+    "70 a fault of nightmark itself."
+)
+
+app = typer.Typer(
+    name="nightmark",
+    help="Re-measure image classifiers every night, and say whether they may ship.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for group in (night.commands, shards.commands, ui.commands):
+    app.registered_commands.extend(group.registered_commands)
+
+
+def main() -> None:
+    """Run the command; an expected error is one message and an exit code, never a traceback."""
+    environment.prepare()
+    try:
+        app()
+    except NightmarkError as error:
+        ERR.print(f"nightmark: {error}", markup=False, soft_wrap=True)
+        sys.exit(USAGE_ERROR if isinstance(error, InputError) else INCOMPLETE)
+    except KeyboardInterrupt:
+        ERR.print("nightmark: interrupted; what is finished is kept, run again for the rest")
+        sys.exit(INCOMPLETE)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(SOFTWARE_ERROR)

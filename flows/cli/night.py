@@ -1,0 +1,175 @@
+"""``nightmark night``, ``evaluate``, ``import-predictions``, ``report``, ``nights``, ``demo``."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from conf.loading import load
+from conf.plan import ModelPlan, Plan
+from flows.cli import environment
+from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, showing_progress
+from shards.errors import InputError
+from shards.store import Store
+from tasks.models.spec import IMPORTED, Output
+from tasks.night import Night, Outcome
+
+T = TypeVar("T")
+commands = typer.Typer()
+PlanArgument = Annotated[Path, typer.Argument(help="The plan, a YAML file.", show_default=False)]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the plan, e.g. runtime.batch_size=8. May be repeated.",
+    ),
+]
+DatasetOption = Annotated[str, typer.Option(help="A dataset of the plan.", show_default=False)]
+ModelOption = Annotated[str, typer.Option(help="A model of the plan.", show_default=False)]
+RootOption = Annotated[str, typer.Option(help="The artifact root.", envvar="NIGHTMARK_ROOT")]
+
+
+@commands.command()
+def night(plan: PlanArgument, overrides: SetOption = None) -> None:
+    """Evaluate every model of the plan on its datasets, judge, and write the night's report."""
+    finished = _run_night(plan, overrides or [])
+    raise typer.Exit(EXIT_CODES[finished.state])
+
+
+@commands.command()
+def demo(
+    root: Annotated[Path, typer.Option(help="Where all its files go.")] = Path("artifacts/demo"),
+) -> None:
+    """Run a night on real images and models that come with the demo packages, offline.
+
+    Exits 0 whatever the verdict: twenty images are honestly inconclusive.
+    """
+    home = root / "prefect"
+    environment.isolate(home)
+    with resources.as_file(resources.files("conf").joinpath("demo.yaml")) as plan:
+        _run_night(plan, [f"runtime.root={root}"])
+    OUT.print(f"Prefect UI with this run: nightmark ui --home {home}", soft_wrap=True)
+
+
+@commands.command()
+def evaluate(
+    plan: PlanArgument, dataset: DatasetOption, model: ModelOption, overrides: SetOption = None
+) -> None:
+    """Evaluate one model on one dataset and judge it; shards are built if they are missing."""
+    _evaluate(load(plan, overrides or []), dataset, model)
+
+
+@commands.command("import-predictions")
+def import_predictions(
+    plan: PlanArgument,
+    scores: Annotated[
+        Path,
+        typer.Argument(help="npy [n, classes] in the dataset's order, or Parquet (key, scores)."),
+    ],
+    dataset: DatasetOption,
+    model: Annotated[str, typer.Option(help="A name for the model that made the scores.")],
+    targets: Annotated[
+        Path | None, typer.Option(help="npy of the labels the scores belong to; compared first.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option(help="logits, probabilities or log_probabilities.")
+    ] = "logits",
+    overrides: SetOption = None,
+) -> None:
+    """Take predictions that were computed elsewhere, and judge them by the plan's gates."""
+    loaded = load(plan, overrides or [])
+    imported = ModelPlan(
+        name=model,
+        loader=IMPORTED,
+        weights=scores.resolve(),
+        targets=targets.resolve() if targets else None,
+        output=_output(output),
+        datasets=(dataset,),
+    )
+    others = tuple(entry for entry in loaded.models if entry.name != model)
+    _evaluate(loaded.model_copy(update={"models": (*others, imported)}), dataset, model)
+
+
+@commands.command()
+def report(
+    name: Annotated[str, typer.Argument(help="A night, or latest.")] = "latest",
+    root: RootOption = "artifacts",
+) -> None:
+    """Write the pages of a stored night again, from its records."""
+    from tasks.publish import read_night, write_pages
+
+    store = Store.at(root)
+    names = store.names("nights")
+    if not names:
+        raise InputError(f"{store.locate('nights')}: there is no night yet; run `nightmark night`")
+    found, scorings = read_night(store, names[-1] if name == "latest" else name)
+    page = write_pages(store, found, scorings)
+    print_outcomes(found.outcomes, scorings)
+    OUT.print(f"Report: {page}", soft_wrap=True)
+
+
+@commands.command()
+def nights(root: RootOption = "artifacts") -> None:
+    """List the stored nights, the newest last."""
+    from tasks.publish import read_night
+
+    store = Store.at(root)
+    for name in store.names("nights"):
+        found, _ = read_night(store, name)
+        OUT.print(f"{name}  {found.plan}  {found.state}", markup=False)
+
+
+def _run_night(plan: Path, overrides: list[str]) -> Night:
+    loaded = load(plan, overrides)
+    from flows.nightly import nightly
+    from tasks.publish import INDEX, read_scorings
+
+    with showing_progress():
+        finished = _carried(nightly(plan, overrides, return_state=True), Night)
+    store = Store.at(loaded.runtime.root)
+    print_outcomes(finished.outcomes, read_scorings(store, finished.outcomes))
+    OUT.print()
+    print_work(finished.work)
+    OUT.print(f"Night {finished.name}: {finished.state}")
+    OUT.print(f"Report: {store.locate(f'nights/{finished.name}/{INDEX}')}", soft_wrap=True)
+    return finished
+
+
+def _evaluate(plan: Plan, dataset: str, model: str) -> None:
+    try:
+        plan.dataset(dataset)
+        plan.model(model)
+    except KeyError as error:
+        raise InputError(str(error.args[0])) from error
+    from flows.evaluate import evaluate as flow
+    from tasks.publish import read_scorings
+
+    with showing_progress():
+        outcome = _carried(flow(plan, dataset, model, return_state=True), Outcome)
+    store = Store.at(plan.runtime.root)
+    print_outcomes((outcome,), read_scorings(store, [outcome]))
+    print_work(outcome.work)
+    if outcome.scoring is not None:
+        scoring = f"{outcome.pair.name.scoring(outcome.scoring)}/metrics.json"
+        OUT.print(f"Metrics: {store.locate(scoring)}", soft_wrap=True)
+    raise typer.Exit(EXIT_CODES[outcome.state])
+
+
+def _carried(state: Any, kind: type[T]) -> T:
+    """The value in a flow's final state; what else it raised is raised here."""
+    found = state.result(raise_on_failure=False)
+    if isinstance(found, kind):
+        return found
+    if isinstance(found, BaseException):
+        raise found
+    raise RuntimeError(f"the flow ended {state.name}: {state.message}")
+
+
+def _output(name: str) -> Output:
+    allowed: tuple[Output, ...] = ("logits", "probabilities", "log_probabilities")
+    for output in allowed:
+        if output == name:
+            return output
+    raise InputError(f"--output {name}: allowed are {', '.join(allowed)}")

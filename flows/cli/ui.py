@@ -1,0 +1,72 @@
+"""``nightmark ui``: the Prefect UI on the history that a command left behind."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from flows.cli import environment
+from flows.cli.console import OUT
+from shards.errors import InputError
+
+commands = typer.Typer()
+START_SECONDS = 120.0
+
+
+@commands.command()
+def ui(
+    home: Annotated[Path, typer.Option(help="The PREFECT_HOME whose runs are shown.")] = Path(
+        "artifacts/demo/prefect"
+    ),
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 4200,
+) -> None:
+    """Serve the Prefect UI for the runs in a PREFECT_HOME, until Ctrl-C."""
+    if not home.is_dir():
+        raise InputError(
+            f"{home}: no such folder; run `nightmark demo` first or name a PREFECT_HOME"
+        )
+    environment.isolate(home)
+    server = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
+        [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        env=os.environ,
+    )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        _wait_until_ready(server, base)
+        OUT.print(f"Prefect UI: {_latest_run(base)}  (Ctrl-C ends it)", soft_wrap=True)
+        server.wait()
+    except KeyboardInterrupt:
+        OUT.print("stopped")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_until_ready(server: "subprocess.Popen[bytes]", base: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise InputError(f"the Prefect server did not start on {base}; is the port taken?")
+        try:
+            if httpx.get(f"{base}/api/health", timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.3)
+    raise InputError(f"the Prefect server did not answer on {base} in {START_SECONDS:.0f} s")
+
+
+def _latest_run(base: str) -> str:
+    """The page of the newest night, or the dashboard where there is none."""
+    wanted = {
+        "limit": 1,
+        "sort": "START_TIME_DESC",
+        "flows": {"name": {"any_": ["nightly"]}},
+    }
+    runs = httpx.post(f"{base}/api/flow_runs/filter", json=wanted, timeout=10).json()
+    return f"{base}/v2/runs/flow-run/{runs[0]['id']}" if runs else f"{base}/v2/dashboard"

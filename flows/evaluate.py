@@ -1,0 +1,162 @@
+"""One pair: source → shards → predictions → tallies → metrics → verdicts."""
+
+import time
+
+from prefect import flow, get_run_logger, tags
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from conf.plan import Plan
+from flows.build_shards import build_shards
+from flows.runners import combined, gather, groups
+from shards.errors import InputError, NightmarkError
+from shards.reader import Shard, ShardedSplit
+from shards.store import Store
+from tasks.aggregate import aggregate
+from tasks.gates.gate import Verdict
+from tasks.import_predictions import import_predictions
+from tasks.infer import InferenceRun, Inferred, infer
+from tasks.judge import judge_scoring
+from tasks.layout import PairName
+from tasks.models.load import resolve
+from tasks.models.spec import Numerics, run_name
+from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
+from tasks.predictions.store import PredictionStore
+from tasks.progress import Outline, listener
+from tasks.records import Pair
+from tasks.slots.devices import Device, find_devices
+from tasks.slots.pool import slot_pool
+
+STATE_NAMES: dict[OutcomeState, str] = {
+    "passed": "Passed",
+    "failed": "GateFailed",
+    "inconclusive": "Inconclusive",
+    "incomplete": "Incomplete",
+    "unusable": "Unusable",
+}
+GREEN: tuple[OutcomeState, ...] = ("passed", "inconclusive")
+NEXT_STEPS: dict[OutcomeState, str] = {
+    "passed": "nothing to do",
+    "failed": "open the report of this night and look at the classes it names",
+    "inconclusive": "evaluate on more images, or choose another policy for the gate",
+    "incomplete": "mend what the message names and run again; only what is missing is computed",
+    "unusable": "correct the plan or the input that the message names and run again",
+}
+
+
+@flow(name="evaluate", flow_run_name="{dataset} x {model}")
+def evaluate(plan: Plan, dataset: str, model: str) -> State[Outcome]:
+    """Evaluate a model of the plan on one of its datasets.
+
+    The state carries the outcome, whatever it is: Completed named Passed or Inconclusive, Failed
+    named GateFailed, Incomplete or Unusable.
+    """
+    pair = PairName(plan.dataset(dataset).split_name, model)
+    with tags(f"dataset:{dataset}", f"model:{model}"):
+        try:
+            outcome = _evaluate(plan, pair)
+        except InputError as error:
+            outcome = Outcome(pair=Pair.of(pair), state="unusable", message=str(error))
+        except NightmarkError as error:
+            outcome = Outcome(pair=Pair.of(pair), state="incomplete", message=str(error))
+    get_run_logger().info("%s: %s: %s", pair, outcome.state, outcome.message)
+    return final_state(outcome.state, outcome.message, outcome)
+
+
+def final_state(state: OutcomeState, message: str, data: object) -> State:
+    """The named Prefect state of an outcome, with the next step in its message."""
+    said = f"{message} Next: {NEXT_STEPS[state]}."
+    make = Completed if state in GREEN else Failed
+    return make(name=STATE_NAMES[state], message=said, data=data)
+
+
+def _evaluate(plan: Plan, pair: PairName) -> Outcome:
+    store = Store.at(plan.runtime.root)
+    devices = find_devices(plan.runtime.devices)
+    resolved = resolve(plan.model(pair.model))
+    split = ShardedSplit.open(store, build_shards(plan.dataset(pair.split.dataset), plan.runtime))
+    numerics = Numerics(
+        precision=plan.runtime.precision,
+        decoder=plan.runtime.decoder,
+        device_type=devices[0].kind,
+    )
+    run = InferenceRun(
+        model=resolved,
+        numerics=numerics,
+        predictions=PredictionStore(
+            store, pair, run_name(resolved, numerics), plan.runtime.keep_scores
+        ),
+        classes=len(split.manifest.classes),
+        batch_size=plan.runtime.batch_size,
+    )
+    work = _predict(split, run, devices, plan.runtime.shards_per_task)
+    scoring = aggregate(split, run)
+    verdicts = judge_scoring(scoring, plan.gates_for(pair))
+    state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
+    return Outcome(
+        pair=Pair.of(pair),
+        state=state,
+        message=_message(state, scoring.failed, verdicts),
+        scoring=scoring.id,
+        verdicts=verdicts,
+        work=work,
+        skipped=tuple(SkippedNote(**entry.model_dump()) for entry in split.manifest.skipped),
+        samples=split.manifest.samples,
+        preprocessing=str(resolved.preprocessing),
+        fingerprint=resolved.fingerprint,
+        dataset_version=split.version,
+    )
+
+
+def _predict(
+    split: ShardedSplit, run: InferenceRun, devices: tuple[Device, ...], shards_per_task: int
+) -> Work:
+    """Predict, or import, the shards that have no predictions yet.
+
+    Raises:
+        InputError: the model, or the file to import, cannot be used.
+        ShardError: some shards could not be predicted; the others were.
+    """
+    shards = split.shards()
+    missing = run.predictions.missing(shards)
+    listener().begin(Outline(f"infer {run.label}", len(shards), len(shards) - len(missing)))
+    started = time.perf_counter()
+    if not missing:
+        done: list[Inferred] = []
+    elif run.model.is_imported:
+        done = [import_predictions(split, missing, run)]
+    else:
+        done = _infer(missing, run, devices, shards_per_task)
+    computed = sum(group.shards for group in done)
+    return Work(
+        computed=computed,
+        reused=len(shards) - computed,
+        images=sum(group.images for group in done),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _infer(
+    missing: list[Shard], run: InferenceRun, devices: tuple[Device, ...], shards_per_task: int
+) -> list[Inferred]:
+    with slot_pool(devices) as pool:
+        futures = [
+            infer.with_options(task_run_name=f"infer {run.label} from {group[0].entry.url}").submit(
+                group, run, pool
+            )
+            for group in groups(missing, shards_per_task)
+        ]
+        done, errors = gather(futures)
+    if errors:
+        raise combined(errors)
+    return done
+
+
+def _message(state: OutcomeState, failed: int, verdicts: tuple[Verdict, ...]) -> str:
+    """The sentence of the verdict that decided."""
+    if state == "incomplete":
+        return f"{failed} images could not be predicted; the predictions' error column says why."
+    if not verdicts:
+        return "No gate of the plan applies, so nothing is proven."
+    decisive = [v.sentence for v in verdicts if v.state == state and v.gate.severity == "fail"]
+    return " ".join(decisive) if state != "passed" else f"All {len(decisive)} gates are met."

@@ -1,0 +1,65 @@
+"""A night: every pair of the plan evaluated and judged, then one report over all of them."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+
+from conf.loading import load
+from conf.plan import Plan
+from flows.evaluate import evaluate, final_state
+from shards.store import Store
+from tasks.layout import PairName, night_name
+from tasks.night import Night, Outcome, Provenance, worst
+from tasks.publish import publish_night, read_scorings
+from tasks.records import Pair
+from tasks.slots.devices import find_devices
+from tasks.slots.pool import slot_pool
+
+NIGHT_ID_DIGITS = 6
+
+
+@flow(name="nightly", flow_run_name="{plan}")
+def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
+    """Run the plan in the file ``plan``; ``overrides`` are ``dotted.key=value``.
+
+    The state carries the night. It is Failed (GateFailed, Incomplete, Unusable) or Completed
+    (Passed, Inconclusive) after its worst pair.
+
+    Raises:
+        InputError: the plan is not one; then nothing is done.
+    """
+    work = load(plan, overrides)
+    started = datetime.now(UTC)
+    devices = find_devices(work.runtime.devices)
+    with slot_pool(devices):
+        outcomes = [_outcome(work, pair) for pair in work.pairs()]
+    state = worst([outcome.state for outcome in outcomes])
+    night = Night(
+        name=night_name(started, uuid.uuid4().hex[:NIGHT_ID_DIGITS]),
+        plan=work.name,
+        plan_digest=work.digest,
+        started=started,
+        finished=datetime.now(UTC),
+        state=state,
+        outcomes=tuple(outcomes),
+        provenance=Provenance.here(tuple(str(device) for device in devices)),
+    )
+    store = Store.at(work.runtime.root)
+    page = publish_night(store, night, read_scorings(store, outcomes))
+    get_run_logger().info("%s: %s; report: %s", night.name, state, page)
+    decisive = [f"{o.pair}: {o.message}" for o in outcomes if o.state == state]
+    return final_state(state, f"{'; '.join(decisive[:3])} Report: {page}", night)
+
+
+def _outcome(plan: Plan, pair: PairName) -> Outcome:
+    """The outcome of a pair; a crash in it is told, and does not take the night down."""
+    state = evaluate(plan, pair.split.dataset, pair.model, return_state=True)
+    found = state.result(raise_on_failure=False)
+    if isinstance(found, Outcome):
+        return found
+    message = f"the evaluation ended unexpectedly ({state.name}): {state.message or found}"
+    return Outcome(pair=Pair.of(pair), state="incomplete", message=message)

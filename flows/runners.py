@@ -1,0 +1,50 @@
+"""Slots → a Prefect task runner, and work → groups that Prefect can carry."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from shards.errors import NightmarkError
+
+T = TypeVar("T")
+MAX_TASKS = 400
+"""Prefect's server records about twenty task runs a second, and its UI shows a few hundred."""
+
+
+def threads(count: int) -> TaskRunner[Any]:
+    """One thread per slot; the work itself runs in the slots' processes."""
+    return ThreadPoolTaskRunner(max_workers=count)
+
+
+def groups(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Neighbouring items in groups of ``size``, or larger where that would be too many tasks."""
+    size = max(size, -(-len(items) // MAX_TASKS))
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def gather(futures: Sequence[PrefectFuture[T]]) -> tuple[list[T], list[Exception]]:
+    """Wait for all tasks: the results of those that succeeded, and what the others raised.
+
+    Never pass such futures on to another task instead: with a failed one among them it would not
+    run, and its flow would end green and empty.
+    """
+    results: list[T] = []
+    errors: list[Exception] = []
+    for future in futures:
+        try:
+            future.wait()
+            results.append(future.result())
+        except Exception as error:  # a task may raise anything; the caller gets it as a value
+            errors.append(error)
+    return results, errors
+
+
+def combined(errors: Sequence[Exception]) -> Exception:
+    """One error for several of the same kind; a foreign one comes first, as it is."""
+    for error in errors:
+        if not isinstance(error, NightmarkError):
+            return error
+    messages = dict.fromkeys(str(error) for error in errors)
+    return type(errors[0])("\n".join(messages))

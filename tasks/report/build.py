@@ -1,0 +1,197 @@
+"""A night and its scorings → a report: every sentence and every figure, nothing of any page."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from tasks.gates.sentences import figure
+from tasks.layout import night_report
+from tasks.metrics.intervals import CONFIDENCE
+from tasks.metrics.scoring import Scoring
+from tasks.night import SEVERITY, Night, Outcome, SkippedNote, Work
+from tasks.report.classes import class_note, class_rows, confused_rows
+from tasks.report.findings import decisive_sentence, finding_row, warnings
+from tasks.report.view import (
+    Fact,
+    MetricRow,
+    PairView,
+    Report,
+    SkippedGroup,
+    WorkRow,
+)
+from tasks.report.words import (
+    METHODS,
+    NO_FIGURE,
+    STATES,
+    counted,
+    duration_text,
+    figure_of,
+    metric_hint,
+    metric_title,
+    moment_text,
+)
+
+LISTED_SKIPPED = 50
+"""Of each split's skipped entries so many are listed; the rest are counted."""
+
+
+def build_report(night: Night, scorings: Mapping[str, Scoring]) -> Report:
+    """The report of a night.
+
+    Args:
+        night: its outcomes.
+        scorings: by ``str(pair)``; a pair that is not among them appears with its message.
+    """
+    outcomes = sorted(night.outcomes, key=lambda outcome: SEVERITY.index(outcome.state))
+    states = [outcome.state for outcome in outcomes]
+    return Report(
+        night=night,
+        state=STATES[night.state],
+        headline=_headline(night),
+        tally=tuple((STATES[s], states.count(s)) for s in SEVERITY if s in states),
+        when=moment_text(night.started),
+        intervals=f"{100 * _confidence(scorings):.4g} % confidence interval",
+        pairs=tuple(_pair_view(outcome, scorings.get(str(outcome.pair))) for outcome in outcomes),
+        work=_work_row(night.work),
+        skipped=_skipped(outcomes),
+        provenance=_provenance(night),
+        packages=tuple(sorted(night.provenance.packages.items())),
+    )
+
+
+def _headline(night: Night) -> str:
+    total = len(night.outcomes)
+    if not total:
+        return "Nothing was evaluated"
+    pairs = counted(total, "pair")
+    match night.state:
+        case "passed":
+            return f"Yes, all {pairs} passed" if total > 1 else "Yes, it passed"
+        case "failed":
+            verb = "failed"
+        case "inconclusive":
+            verb = "could not be decided"
+        case "incomplete":
+            verb = "could not be measured to the end"
+        case "unusable":
+            verb = "could not be measured"
+    deciding = sum(outcome.state == night.state for outcome in night.outcomes)
+    answer = "No" if night.state == "failed" else "Not yet"
+    return f"{answer}, {deciding} of {pairs} {verb}"
+
+
+def _confidence(scorings: Mapping[str, Scoring]) -> float:
+    return next((scoring.confidence for scoring in scorings.values()), CONFIDENCE)
+
+
+def _pair_view(outcome: Outcome, scoring: Scoring | None) -> PairView:
+    pair = outcome.pair
+    return PairView(
+        pair=pair,
+        split=str(pair.name.split),
+        href=night_report(pair.name),
+        state=STATES[outcome.state],
+        sentence=decisive_sentence(outcome),
+        notes=_notes(outcome, scoring),
+        top1=NO_FIGURE if scoring is None else figure_of(scoring.metric("top1")),
+        top5=NO_FIGURE if scoring is None else figure_of(scoring.metric("top5")),
+        n="—" if scoring is None else f"{scoring.n:,}",
+        work=_work_row(outcome.work),
+        findings=tuple(finding_row(verdict, scoring) for verdict in outcome.verdicts),
+        overall=() if scoring is None else _metric_rows(scoring),
+        classes=() if scoring is None else class_rows(scoring),
+        class_note="" if scoring is None else class_note(scoring),
+        confused=() if scoring is None else confused_rows(scoring),
+        inputs=_inputs(outcome, scoring),
+        skipped=_skipped_group(str(pair.name.split), outcome.skipped),
+        scoring=scoring,
+    )
+
+
+def _notes(outcome: Outcome, scoring: Scoring | None) -> tuple[str, ...]:
+    notes = list(warnings(outcome.verdicts))
+    said = {decisive_sentence(outcome), *(verdict.sentence for verdict in outcome.verdicts)}
+    if outcome.message and not any(outcome.message in sentence for sentence in said):
+        notes.append(outcome.message)
+    if scoring is not None and scoring.failed:
+        notes.append(f"{counted(scoring.failed, 'image')} could not be predicted{_range(scoring)}.")
+    if scoring is not None and scoring.unlabelled:
+        notes.append(
+            f"{counted(scoring.unlabelled, 'image has', 'images have')} no label and no part in "
+            "the figures."
+        )
+    return tuple(notes)
+
+
+def _range(scoring: Scoring) -> str:
+    bounds = (scoring.metric(f"top1_failed_as_{name}").value for name in ("wrong", "right"))
+    low, high = (figure("top1", bound or 0.0) for bound in bounds)
+    return f"; with all of them wrong top-1 is {low}, with all of them right {high}"
+
+
+def _metric_rows(scoring: Scoring) -> tuple[MetricRow, ...]:
+    return tuple(
+        MetricRow(
+            name=metric.name,
+            title=metric_title(metric.name),
+            hint=metric_hint(metric.name),
+            figure=figure_of(metric),
+            n=f"{metric.n:,}",
+            method=METHODS[metric.method],
+        )
+        for metric in scoring.overall
+    )
+
+
+def _inputs(outcome: Outcome, scoring: Scoring | None) -> tuple[Fact, ...]:
+    facts = [
+        ("Preprocessing", outcome.preprocessing),
+        ("Model fingerprint", outcome.fingerprint),
+        ("Dataset version", outcome.dataset_version),
+        ("Samples in the split", f"{outcome.samples:,}" if outcome.samples else ""),
+    ]
+    if scoring is not None:
+        facts += [
+            ("Evaluation", scoring.evaluation),
+            ("Scoring", scoring.id),
+            ("Targets digest", scoring.targets_digest),
+            ("Metrics revision", str(scoring.metrics_revision)),
+        ]
+    return tuple((term, text or "not known") for term, text in facts)
+
+
+def _work_row(work: Work) -> WorkRow:
+    return WorkRow(
+        computed=counted(work.computed, "shard"),
+        reused=counted(work.reused, "shard"),
+        images=counted(work.images, "image"),
+        duration=duration_text(timedelta(seconds=work.seconds)),
+        rate=f"{work.images / work.seconds:,.0f} images/s" if work.images and work.seconds else "",
+    )
+
+
+def _skipped(outcomes: Iterable[Outcome]) -> tuple[SkippedGroup, ...]:
+    """Per split; the models of a split share its entries, which are named once."""
+    notes: dict[str, dict[SkippedNote, None]] = {}
+    for outcome in outcomes:
+        notes.setdefault(str(outcome.pair.name.split), {}).update(dict.fromkeys(outcome.skipped))
+    groups = (_skipped_group(split, tuple(found)) for split, found in sorted(notes.items()))
+    return tuple(group for group in groups if group is not None)
+
+
+def _skipped_group(split: str, notes: tuple[SkippedNote, ...]) -> SkippedGroup | None:
+    return SkippedGroup(split, len(notes), notes[:LISTED_SKIPPED]) if notes else None
+
+
+def _provenance(night: Night) -> tuple[Fact, ...]:
+    here = night.provenance
+    return (
+        ("Night", night.name),
+        ("Plan", night.plan),
+        ("Plan digest", night.plan_digest),
+        ("Started", moment_text(night.started)),
+        ("Finished", moment_text(night.finished)),
+        ("Duration", duration_text(night.finished - night.started)),
+        ("Devices", ", ".join(here.devices) or "none"),
+        ("Machine", f"{here.machine}, {counted(here.cores, 'core')}"),
+        ("Python", here.python),
+    )

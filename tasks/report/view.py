@@ -1,0 +1,167 @@
+"""What a report shows, as values: all text is made, nothing is marked up or escaped yet."""
+
+from dataclasses import dataclass
+
+from tasks.gates.gate import Gate
+from tasks.metrics.scoring import Scoring
+from tasks.night import Night, SkippedNote
+from tasks.records import Pair
+from tasks.report.words import Figure, StateWord
+
+Fact = tuple[str, str]
+"""A term and what is said of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One gate and what became of it.
+
+    Attributes:
+        gate: what was demanded, for charts.
+        demand: the gate, as ``top1 overall at least 75.0 %``.
+        terms: how it was judged: policy, confidence, what it was judged on.
+        failing: the classes that fail it with their figures, where there are several.
+    """
+
+    gate: Gate
+    demand: str
+    terms: str
+    state: StateWord
+    warns_only: bool
+    sentence: str
+    failing: tuple[str, ...]
+    unlisted: int
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One overall metric."""
+
+    name: str
+    title: str
+    hint: str
+    figure: Figure
+    n: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """The figures of one class; a class without samples has its written state in each of them."""
+
+    index: int
+    label: str
+    id: str
+    precision: Figure
+    recall: Figure
+    f1: Figure
+    support: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedRow:
+    """Images of one class that were taken for another."""
+
+    target: str
+    prediction: str
+    count: str
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedGroup:
+    """Entries of one split's source that are not in its shards; the first of them, and how many."""
+
+    split: str
+    total: int
+    shown: tuple[SkippedNote, ...]
+
+    @property
+    def unlisted(self) -> int:
+        return self.total - len(self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRow:
+    """What a pair cost, or the whole night."""
+
+    computed: str
+    reused: str
+    images: str
+    duration: str
+    rate: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """All that is shown of one pair.
+
+    Attributes:
+        href: its page, relative to the night's folder.
+        sentence: why it has its state.
+        notes: further remarks (images that failed, unlabelled ones, warnings).
+        class_note: how many classes have samples, and which of them are listed.
+        scoring: the numbers behind the text, or None where there are none.
+    """
+
+    pair: Pair
+    split: str
+    href: str
+    state: StateWord
+    sentence: str
+    notes: tuple[str, ...]
+    top1: Figure
+    top5: Figure
+    n: str
+    work: WorkRow
+    findings: tuple[FindingRow, ...]
+    overall: tuple[MetricRow, ...]
+    classes: tuple[ClassRow, ...]
+    class_note: str
+    confused: tuple[ConfusedRow, ...]
+    inputs: tuple[Fact, ...]
+    skipped: SkippedGroup | None
+    scoring: Scoring | None
+
+    @property
+    def title(self) -> str:
+        return f"{self.pair.model} on {self.split}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A night, ready to be put on a page; pairs come worst first.
+
+    Attributes:
+        headline: the answer to whether they may ship.
+        tally: how many pairs have which state, worst first.
+        intervals: what the brackets behind figures are.
+    """
+
+    night: Night
+    state: StateWord
+    headline: str
+    tally: tuple[tuple[StateWord, int], ...]
+    when: str
+    intervals: str
+    pairs: tuple[PairView, ...]
+    work: WorkRow
+    skipped: tuple[SkippedGroup, ...]
+    provenance: tuple[Fact, ...]
+    packages: tuple[Fact, ...]
+
+    @property
+    def hurting(self) -> tuple[PairView, ...]:
+        """The pairs that may not ship."""
+        return tuple(view for view in self.pairs if view.state.state != "passed")
+
+    @property
+    def passing(self) -> tuple[PairView, ...]:
+        return tuple(view for view in self.pairs if view.state.state == "passed")
+
+    def of(self, pair: Pair) -> PairView:
+        """What is shown of a pair. Raises KeyError if it is not of this night."""
+        for view in self.pairs:
+            if view.pair == pair:
+                return view
+        raise KeyError(f"{pair} is no pair of the night {self.night.name}")

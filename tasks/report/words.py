@@ -1,0 +1,137 @@
+"""The words of the report: states, titles of metrics, figures, times. Pages only place them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tasks.gates.sentences import figure
+from tasks.metrics.intervals import REPLICATES
+from tasks.metrics.metric import STATE_SENTENCES, IntervalMethod, Metric
+
+
+@dataclass(frozen=True, slots=True)
+class StateWord:
+    """A state as people read it: a word, two signs of it, and what it means in one line."""
+
+    state: str
+    word: str
+    icon: str
+    emoji: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A metric in text; ``text`` is its written state where it has no value."""
+
+    text: str
+    interval: str = ""
+    defined: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.interval}".rstrip()
+
+
+NO_FIGURE = Figure("not measured", defined=False)
+
+STATES: dict[str, StateWord] = {
+    word.state: word
+    for word in (
+        StateWord("passed", "passed", "✓", "✅", "every gate is met"),
+        StateWord("failed", "failed", "✕", "❌", "a gate is shown to be missed; must not ship"),
+        StateWord("inconclusive", "inconclusive", "?", "❔", "too few images to tell; not a pass"),
+        StateWord(
+            "incomplete", "incomplete", "…", "⏳", "predictions are missing; not judged to the end"
+        ),
+        StateWord("unusable", "unusable", "!", "⛔", "an input is wrong; nothing was measured"),
+        StateWord(
+            "not_applicable", "not applicable", "—", "⚪", "there was nothing this gate could judge"
+        ),
+    )
+}
+"""Of outcomes and of verdicts."""
+
+TITLES = {
+    "top1": "Top-1 accuracy",
+    "top5": "Top-5 accuracy",
+    "top1_failed_as_wrong": "Top-1, failed images counted as wrong",
+    "top1_failed_as_right": "Top-1, failed images counted as right",
+    "top5_failed_as_wrong": "Top-5, failed images counted as wrong",
+    "top5_failed_as_right": "Top-5, failed images counted as right",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+    "nll": "Negative log-likelihood",
+    "brier": "Brier score",
+}
+HINTS = {
+    "top1": "the first guess is right",
+    "top5": "the target is among the first five guesses",
+    "balanced_accuracy": "mean recall of the classes present",
+    "nll": "nats; lower is better",
+    "brier": "squared error of the probabilities; lower is better",
+}
+METHODS: dict[IntervalMethod, str] = {
+    "wilson": "Wilson",
+    "jaccard_wilson": "Wilson on the Jaccard index",
+    "student": "Student's t",
+    "bootstrap": f"bootstrap, {REPLICATES:,} resamples",
+    "none": "none",
+}
+
+
+def metric_title(name: str) -> str:
+    return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+def metric_hint(name: str) -> str:
+    """What a metric means, or nothing where its title says it."""
+    if name.startswith("macro_"):
+        return "every class present counts the same"
+    return "every image counts the same" if name.startswith("weighted_") else HINTS.get(name, "")
+
+
+def figure_of(metric: Metric) -> Figure:
+    """``85.0 %`` and ``[82.1, 87.5]``; or the written state."""
+    if metric.value is None:
+        return Figure(STATE_SENTENCES[metric.state], defined=False)
+    return Figure(figure(metric.name, metric.value), _interval(metric))
+
+
+def class_labels(names: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
+    """One per class: its name, with the id behind it where several classes share the name."""
+    times = Counter(names)
+    return tuple(
+        name if times[name] == 1 else f"{name} ({key})"
+        for name, key in zip(names, ids, strict=True)
+    )
+
+
+def counted(n: int, singular: str, plural: str | None = None) -> str:
+    """``1 image``, ``2,000 images``."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def duration_text(span: timedelta) -> str:
+    """``4.2 s``, ``3 min 12 s``, ``2 h 05 min``."""
+    seconds = max(span.total_seconds(), 0.0)
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment_text(moment: datetime) -> str:
+    """``23 November 2026, 02:30 UTC``; ``moment`` is in UTC."""
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _interval(metric: Metric) -> str:
+    if metric.low is None or metric.high is None:
+        return "(too few for an interval)"
+    low, high = (
+        figure(metric.name, bound).removesuffix(" %") for bound in (metric.low, metric.high)
+    )
+    return f"[{low}, {high}]"

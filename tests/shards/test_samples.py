@@ -1,0 +1,95 @@
+import hashlib
+import io
+import random
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from shards.samples import SCHEMA, Digests, digests, samples_table
+from shards.writer import write_tar
+from tests.shards.made import made_sample
+
+
+def table(*samples, shard: int = 0) -> pa.Table:
+    return samples_table(shard, write_tar(io.BytesIO(), samples).placed)
+
+
+def digests_of(*samples) -> Digests:
+    return digests(table(*samples), {"a.tar": "00"})
+
+
+SAMPLES = [made_sample(number, number % 3) for number in range(6)]
+
+
+def test_a_row_holds_what_the_sample_says() -> None:
+    sample = made_sample(4, None, camera="front", angle=30)
+    [row] = table(sample, shard=2).to_pylist()
+    assert row["sha256"] == hashlib.sha256(sample.image).digest()
+    del row["sha256"], row["crc32"], row["offset"]
+    assert row == {
+        "key": "made_004",
+        "source_name": "4.png",
+        "shard": 2,
+        "length": len(sample.image),
+        "suffix": "png",
+        "width": 5,
+        "height": 4,
+        "target": None,
+        "angle": 30,
+        "camera": "front",
+    }
+
+
+def test_no_samples_give_the_schema() -> None:
+    assert table().schema == SCHEMA
+    assert digests(table(), {}) == digests(table(), {})
+
+
+def test_a_field_that_some_samples_lack_is_null() -> None:
+    found = table(made_sample(0), made_sample(1, camera="front"))
+    assert found["camera"].to_pylist() == [None, "front"]
+
+
+def test_a_field_may_not_shadow_a_column() -> None:
+    with pytest.raises(ValueError, match="'width'"):
+        table(made_sample(0, width=3))
+
+
+def test_images_and_targets_do_not_depend_on_order() -> None:
+    shuffled = random.Random(0).sample(SAMPLES, len(SAMPLES))
+    assert digests_of(*shuffled) == digests_of(*SAMPLES)
+
+
+def test_a_corrected_label_moves_the_targets_only() -> None:
+    before = digests_of(*SAMPLES)
+    after = digests_of(*SAMPLES[:-1], replace(SAMPLES[-1], label=0))
+    assert after.targets != before.targets
+    assert (after.images, after.layout) == (before.images, before.layout)
+
+
+def test_no_label_is_not_class_zero() -> None:
+    unlabelled = digests_of(replace(SAMPLES[0], label=None))
+    assert unlabelled.targets != digests_of(SAMPLES[0]).targets
+
+
+@pytest.mark.parametrize("change", ["image", "key"])
+def test_another_image_or_key_moves_the_images(change: str) -> None:
+    other = {"image": made_sample(77).image, "key": "other"}[change]
+    after = digests_of(*SAMPLES[:-1], replace(SAMPLES[-1], **{change: other}))
+    assert after.images != digests_of(*SAMPLES).images
+
+
+def test_swapped_images_move_the_images() -> None:
+    one, two = SAMPLES[0], SAMPLES[3]
+    swapped = (replace(one, image=two.image), replace(two, image=one.image))
+    assert digests_of(*swapped).images != digests_of(one, two).images
+
+
+def test_layout_is_the_shards_in_order() -> None:
+    rows = table(*SAMPLES)
+    layouts = [
+        digests(rows, shards).layout
+        for shards in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}, {"a": "1"}, {"a": "2", "b": "1"})
+    ]
+    assert len(set(layouts)) == 4

@@ -22,12 +22,13 @@ def locate(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value:
         raise ValueError("a path is needed")
     if value.startswith(PACKAGE_PREFIX):
-        return _in_package(value.removeprefix(PACKAGE_PREFIX))
+        return in_package(value.removeprefix(PACKAGE_PREFIX))
     path = Path(value).expanduser()
     return path if info.context is None else (Path(info.context) / path).resolve()
 
 
-def _in_package(target: str) -> Path:
+def in_package(target: str) -> Path:
+    """``NAME/PATH`` inside an installed package, which is not imported. Raises ValueError."""
     name, _, inside = target.partition("/")
     found = importlib.util.find_spec(name) if name.isidentifier() else None
     if found is None or not found.submodule_search_locations:

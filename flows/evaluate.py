@@ -18,6 +18,7 @@ from tasks.import_predictions import import_predictions
 from tasks.infer import InferenceRun, Inferred, infer
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
+from tasks.metrics.words import counted
 from tasks.models.load import resolve
 from tasks.models.spec import Numerics, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
@@ -45,8 +46,12 @@ NEXT_STEPS: dict[OutcomeState, str] = {
 
 
 @flow(name="evaluate", flow_run_name="{dataset} x {model}")
-def evaluate(plan: Plan, dataset: str, model: str) -> State[Outcome]:
+def evaluate(
+    plan: Plan, dataset: str, model: str, shards_folder: str | None = None
+) -> State[Outcome]:
     """Evaluate a model of the plan on one of its datasets.
+
+    ``shards_folder`` under the artifact root holds the shards; without it they are built first.
 
     The state carries the outcome, whatever it is: Completed named Passed or Inconclusive, Failed
     named GateFailed, Incomplete or Unusable.
@@ -54,13 +59,17 @@ def evaluate(plan: Plan, dataset: str, model: str) -> State[Outcome]:
     pair = PairName(plan.dataset(dataset).split_name, model)
     with tags(f"dataset:{dataset}", f"model:{model}"):
         try:
-            outcome = _evaluate(plan, pair)
-        except InputError as error:
-            outcome = Outcome(pair=Pair.of(pair), state="unusable", message=str(error))
+            outcome = _evaluate(plan, pair, shards_folder)
         except NightmarkError as error:
-            outcome = Outcome(pair=Pair.of(pair), state="incomplete", message=str(error))
+            outcome = outcome_of(error, pair)
     get_run_logger().info("%s: %s: %s", pair, outcome.state, outcome.message)
     return final_state(outcome.state, outcome.message, outcome)
+
+
+def outcome_of(error: NightmarkError, pair: PairName) -> Outcome:
+    """What an expected error makes of a pair."""
+    state: OutcomeState = "unusable" if isinstance(error, InputError) else "incomplete"
+    return Outcome(pair=Pair.of(pair), state=state, message=str(error))
 
 
 def final_state(state: OutcomeState, message: str, data: object) -> State:
@@ -70,11 +79,13 @@ def final_state(state: OutcomeState, message: str, data: object) -> State:
     return make(name=STATE_NAMES[state], message=said, data=data)
 
 
-def _evaluate(plan: Plan, pair: PairName) -> Outcome:
+def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
     store = Store.at(plan.runtime.root)
     devices = find_devices(plan.runtime.devices)
     resolved = resolve(plan.model(pair.model))
-    split = ShardedSplit.open(store, build_shards(plan.dataset(pair.split.dataset), plan.runtime))
+    if shards_folder is None:
+        shards_folder = build_shards(plan.dataset(pair.split.dataset), plan.runtime)
+    split = ShardedSplit.open(store, shards_folder)
     numerics = Numerics(
         precision=plan.runtime.precision,
         decoder=plan.runtime.decoder,
@@ -155,8 +166,9 @@ def _infer(
 def _message(state: OutcomeState, failed: int, verdicts: tuple[Verdict, ...]) -> str:
     """The sentence of the verdict that decided."""
     if state == "incomplete":
-        return f"{failed} images could not be predicted; the predictions' error column says why."
-    if not verdicts:
-        return "No gate of the plan applies, so nothing is proven."
+        images = counted(failed, "image")
+        return f"{images} could not be predicted; the predictions' error column says why."
     decisive = [v.sentence for v in verdicts if v.state == state and v.gate.severity == "fail"]
-    return " ".join(decisive) if state != "passed" else f"All {len(decisive)} gates are met."
+    if not decisive:
+        return "No gate of the plan could judge this pair, so nothing is proven."
+    return " ".join(decisive) if state != "passed" else f"{counted(len(decisive), 'gate')} met."

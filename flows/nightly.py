@@ -1,7 +1,7 @@
 """A night: every pair of the plan evaluated and judged, then one report over all of them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,14 +9,17 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 
 from conf.loading import load
-from conf.plan import Plan
-from flows.evaluate import evaluate, final_state
+from conf.plan import DatasetPlan, Plan
+from flows.build_shards import build_shards
+from flows.evaluate import evaluate, final_state, outcome_of
+from flows.runners import threads
+from shards.errors import NightmarkError
 from shards.store import Store
 from tasks.layout import PairName, night_name
 from tasks.night import Night, Outcome, Provenance, worst
 from tasks.publish import publish_night, read_scorings
 from tasks.records import Pair
-from tasks.slots.devices import find_devices
+from tasks.slots.devices import Device, find_devices
 from tasks.slots.pool import slot_pool
 
 NIGHT_ID_DIGITS = 6
@@ -36,7 +39,9 @@ def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
     started = datetime.now(UTC)
     devices = find_devices(work.runtime.devices)
     with slot_pool(devices):
-        outcomes = [_outcome(work, pair) for pair in work.pairs()]
+        outcomes = [
+            outcome for dataset in work.datasets for outcome in _outcomes(work, dataset, devices)
+        ]
     state = worst([outcome.state for outcome in outcomes])
     night = Night(
         name=night_name(started, uuid.uuid4().hex[:NIGHT_ID_DIGITS]),
@@ -55,9 +60,24 @@ def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
     return final_state(state, f"{'; '.join(decisive[:3])} Report: {page}", night)
 
 
-def _outcome(plan: Plan, pair: PairName) -> Outcome:
+def _outcomes(plan: Plan, dataset: DatasetPlan, devices: tuple[Device, ...]) -> Iterator[Outcome]:
+    """The outcomes of a dataset's pairs; its shards are built once."""
+    pairs = [pair for pair in plan.pairs() if pair.split == dataset.split_name]
+    if not pairs:
+        return
+    try:
+        folder = build_shards(dataset, plan.runtime)
+    except NightmarkError as error:
+        yield from (outcome_of(error, pair) for pair in pairs)
+        return
+    for pair in pairs:
+        yield _outcome(plan, pair, folder, len(devices))
+
+
+def _outcome(plan: Plan, pair: PairName, folder: str, slots: int) -> Outcome:
     """The outcome of a pair; a crash in it is told, and does not take the night down."""
-    state = evaluate(plan, pair.split.dataset, pair.model, return_state=True)
+    flow_on_slots = evaluate.with_options(task_runner=threads(slots))
+    state = flow_on_slots(plan, pair.split.dataset, pair.model, folder, return_state=True)
     found = state.result(raise_on_failure=False)
     if isinstance(found, Outcome):
         return found

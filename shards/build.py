@@ -77,7 +77,7 @@ def missing_shards(store: Store, folder: str, recipe: Recipe) -> list[int]:
 
 
 def build_shard(source: Source, store: Store, folder: str, recipe: Recipe, shard: int) -> Part:
-    """Write one shard and its part. Raises OSError if the store cannot be written."""
+    """Write one shard and its part. Raises StoreError, SourceError."""
     skipped: list[Skipped] = []
 
     def samples() -> Iterable[Sample]:

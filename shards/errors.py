@@ -17,5 +17,9 @@ class ShardError(NightmarkError):
     """A shard at rest is missing, truncated or not what its manifest says."""
 
 
+class StoreError(NightmarkError):
+    """The artifact root cannot be written: no space, no permission, no connection."""
+
+
 class ModelError(InputError):
     """A model cannot be loaded, or its outputs contradict what was declared of it."""

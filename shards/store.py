@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from shards.errors import InputError
+from shards.errors import InputError, StoreError
 
 COPY_BYTES = 8 << 20
 
@@ -84,21 +84,34 @@ class Store:
 
     @contextmanager
     def publishing(self, path: str) -> Iterator[BinaryIO]:
-        """A file to write; it appears as ``path`` when the block ends, not at all if it raises."""
-        if self.is_local:
-            with _publishing_locally(Path(self._full(path))) as file:
-                yield file
-            return
-        with tempfile.TemporaryFile() as spool:
-            yield cast("BinaryIO", spool)
-            spool.seek(0)
-            with self.filesystem.open(self._full(path), "wb") as upload:
-                try:
-                    while block := spool.read(COPY_BYTES):
-                        upload.write(block)
-                except BaseException:
-                    upload.discard()
-                    raise
+        """A file to write; it appears as ``path`` when the block ends, not at all if it raises.
+
+        Raises:
+            StoreError: it cannot be written; nothing of it is left.
+        """
+        try:
+            if self.is_local:
+                with _publishing_locally(Path(self._full(path))) as file:
+                    yield file
+                return
+            with tempfile.TemporaryFile() as spool:
+                yield cast("BinaryIO", spool)
+                spool.seek(0)
+                self._upload(spool, self._full(path))
+        except OSError as error:
+            raise StoreError(
+                f"{self.locate(path)} cannot be written ({error.strerror or error}); what was "
+                f"finished before is kept: mend the cause and run again"
+            ) from error
+
+    def _upload(self, spool: IO[bytes], target: str) -> None:
+        with self.filesystem.open(target, "wb") as upload:
+            try:
+                while block := spool.read(COPY_BYTES):
+                    upload.write(block)
+            except BaseException:
+                upload.discard()
+                raise
 
     def remove_folder(self, folder: str) -> None:
         """Delete a folder and what is in it. Raises FileNotFoundError."""

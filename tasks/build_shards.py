@@ -20,7 +20,7 @@ def build_group(
 
     Raises:
         SourceError: the source changed under the build.
-        OSError: the store cannot be written.
+        StoreError: the store cannot be written.
     """
     samples = 0
     for shard in shards:

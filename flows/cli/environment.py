@@ -25,5 +25,7 @@ def isolate(prefect_home: Path) -> None:
     """Use a Prefect of our own in ``prefect_home``, whatever server the user has configured."""
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]
+    # Prefect makes the last folder of the path only.
+    prefect_home.mkdir(parents=True, exist_ok=True)
     os.environ["PREFECT_HOME"] = str(prefect_home.resolve())
     prepare()

@@ -1,5 +1,6 @@
 """``nightmark night``, ``evaluate``, ``import-predictions``, ``report``, ``nights``, ``demo``."""
 
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -50,7 +51,7 @@ def demo(
     environment.isolate(home)
     with resources.as_file(resources.files("conf").joinpath("demo.yaml")) as plan:
         _run_night(plan, [f"runtime.root={root}"])
-    OUT.print(f"Prefect UI with this run: nightmark ui --home {home}", soft_wrap=True)
+    OUT.print(f"Prefect UI with this run: {sys.argv[0]} ui --home {home}", soft_wrap=True)
 
 
 @commands.command()

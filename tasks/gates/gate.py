@@ -17,13 +17,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.gates.sentences import bound_text, class_sentence, overall_sentence
+from tasks.gates.sentences import (
+    Demand,
+    Judged,
+    Policy,
+    VerdictState,
+    class_sentence,
+    overall_sentence,
+)
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES
+from tasks.metrics.words import metric_title
 
-Policy = Literal["proven", "not_disproven", "point"]
-VerdictState = Literal["passed", "failed", "inconclusive", "not_applicable"]
 SHOWN_CLASSES = 10
 ORDER: tuple[VerdictState, ...] = ("failed", "inconclusive", "passed")
 """Of several states the first of these counts."""
@@ -69,6 +75,10 @@ class Gate(BaseModel):
         default: Policy = "not_disproven" if self.scope == "each_class" else "proven"
         return self.policy or default
 
+    @property
+    def demand(self) -> Demand:
+        return Demand(self.metric, self.min, self.max, self.effective_policy, self.confidence)
+
     def applies_to(self, dataset: str, model: str) -> bool:
         return (self.datasets is None or dataset in self.datasets) and (
             self.models is None or model in self.models
@@ -78,7 +88,7 @@ class Gate(BaseModel):
         scope = "overall" if not self.per_class else "of each class"
         if self.classes is not None:
             scope = f"of {', '.join(self.classes)}"
-        return f"{self.metric} {scope} {bound_text(self.metric, self.min, self.max)}"
+        return f"{metric_title(self.metric)} {scope} {self.demand}"
 
 
 class Verdict(BaseModel):
@@ -106,7 +116,7 @@ def judge(gate: Gate, scoring: Scoring) -> Verdict:
         return Verdict(
             gate=gate,
             state=state,
-            sentence=overall_sentence(metric, state, gate.min, gate.max, gate.confidence),
+            sentence=overall_sentence(metric, state, gate.demand),
             evidence=(metric,),
             judged=1,
             failing=int(state == "failed"),
@@ -134,24 +144,14 @@ def _judge_classes(gate: Gate, metrics: list[Metric], scoring: Scoring) -> Verdi
     state: VerdictState = next((s for s in ORDER if s in states), "not_applicable")
     ranked = sorted(zip(states, judged, strict=True), key=lambda pair: _badness(gate, *pair))
     evidence = tuple(metric for _, metric in ranked[:SHOWN_CLASSES])
-    failing = states.count("failed")
+    counts = Judged(len(judged), states.count(state), left_out=len(metrics) - len(judged))
     return Verdict(
         gate=gate,
         state=state,
-        sentence=class_sentence(
-            evidence,
-            state,
-            scoring.classes,
-            judged=len(judged),
-            deciding=states.count(state),
-            left_out=len(metrics) - len(judged),
-            low=gate.min,
-            high=gate.max,
-            metric=gate.metric,
-        ),
+        sentence=class_sentence(evidence, state, scoring.classes, gate.demand, counts),
         evidence=evidence,
         judged=len(judged),
-        failing=failing,
+        failing=states.count("failed"),
     )
 
 

@@ -1,32 +1,49 @@
 """Verdicts in sentences that a person who has never seen a confusion matrix understands."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from shards.sample import ClassList
 from tasks.metrics.metric import STATE_SENTENCES, Metric
+from tasks.metrics.words import counted, figure, metric_title
 
-LOSSES = frozenset({"nll", "brier"})
-"""Metrics that are no percentages."""
+Policy = Literal["proven", "not_disproven", "point"]
+VerdictState = Literal["passed", "failed", "inconclusive", "not_applicable"]
 
 MEANINGS = {
-    "recall": "of 100 images that show {name}, the model finds {count}",
-    "precision": "of 100 times that the model says {name}, it is right {count} times",
+    "recall": "of 100 images that show {name}, the model finds about {count}",
+    "precision": "of 100 times that the model says {name}, it is right about {count} times",
 }
 
 
-def figure(metric: str, value: float) -> str:
-    """A value as people write it: a percentage, or a plain number for a loss."""
-    return f"{value:.4g}" if metric in LOSSES else f"{100 * value:.1f} %"
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a gate demands of a metric, and how it is judged."""
+
+    metric: str
+    low: float | None
+    high: float | None
+    policy: Policy
+    confidence: float
+
+    def __str__(self) -> str:
+        """``at least 75.0 %``."""
+        parts = []
+        if self.low is not None:
+            parts.append(f"at least {figure(self.metric, self.low)}")
+        if self.high is not None:
+            parts.append(f"at most {figure(self.metric, self.high)}")
+        return " and ".join(parts)
 
 
-def bound_text(metric: str, low: float | None, high: float | None) -> str:
-    """What a gate demands: ``at least 75.0 %``."""
-    parts = []
-    if low is not None:
-        parts.append(f"at least {figure(metric, low)}")
-    if high is not None:
-        parts.append(f"at most {figure(metric, high)}")
-    return " and ".join(parts)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How many classes were judged, how many of them decided, how many were left out."""
+
+    judged: int
+    deciding: int
+    left_out: int
 
 
 def with_interval(metric: Metric, confidence: float) -> str:
@@ -35,24 +52,26 @@ def with_interval(metric: Metric, confidence: float) -> str:
         return STATE_SENTENCES[metric.state]
     interval = metric.interval(confidence)
     # F1 rests on a union of samples, of which its value is not a plain share.
-    counted = metric.hits is not None and metric.method == "wilson"
-    support = f"{metric.hits:,} of {metric.n:,}" if counted else f"n = {metric.n:,}"
+    is_share = metric.hits is not None and metric.method == "wilson"
+    support = f"{metric.hits:,} of {metric.n:,}" if is_share else f"n = {metric.n:,}"
     if interval is None:
         return f"{figure(metric.name, metric.value)} ({support}; too few for an interval)"
     low, high = (figure(metric.name, bound) for bound in interval)
     return (
         f"{figure(metric.name, metric.value)} ({support}; "
-        f"{100 * confidence:.4g} % interval {low} to {high})"
+        f"{100 * confidence:.6g} % interval {low} to {high})"
     )
 
 
-def overall_sentence(
-    metric: Metric, state: str, low: float | None, high: float | None, confidence: float
-) -> str:
+def overall_sentence(metric: Metric, state: VerdictState, demand: Demand) -> str:
     """Why a gate on an overall metric came out as it did."""
-    bound = bound_text(metric.name, low, high)
-    said = f"{metric.name} is {with_interval(metric, confidence)}; {bound} is required"
+    said = (
+        f"{metric_title(metric.name)} is {with_interval(metric, demand.confidence)}; "
+        f"{demand} is required"
+    )
     match state:
+        case "passed" if demand.policy == "not_disproven":
+            return f"{said}, and nothing shows that it is missed."
         case "passed":
             return f"{said}, and that is met."
         case "failed":
@@ -60,37 +79,51 @@ def overall_sentence(
         case _ if metric.value is None:
             return f"{said}, and cannot be judged."
         case _:
-            return f"{said}; {metric.n:,} samples are too few to tell."
+            return f"{said}; {counted(metric.n, 'image is', 'images are')} too few to tell."
 
 
 def class_sentence(
     worst: Sequence[Metric],
-    state: str,
+    state: VerdictState,
     classes: ClassList,
-    *,
-    judged: int,
-    deciding: int,
-    left_out: int,
-    low: float | None,
-    high: float | None,
-    metric: str,
+    demand: Demand,
+    counts: Judged,
 ) -> str:
     """Why a gate on classes came out as it did; ``worst`` is ordered worst first."""
-    bound = bound_text(metric, low, high)
-    rest = f" {left_out} classes without a figure were left out." if left_out else ""
+    title = metric_title(demand.metric)
+    rest = ""
+    if counts.left_out:
+        left = counted(counts.left_out, "class", "classes")
+        rest = f" {left} without a figure {'was' if counts.left_out == 1 else 'were'} left out."
     if not worst:
-        return f"No class has a {metric}, so that {bound} cannot be judged.{rest}"
+        return f"No class has a {title.lower()}, so that {demand} cannot be judged.{rest}"
     first = worst[0]
     name = classes.names[first.class_index or 0]
-    said = f"{metric} of {name} is {with_interval(first, 0.95)}"
+    # What failed did so at the corrected confidence; that is the interval to show.
+    corrected = 1 - (1 - demand.confidence) / counts.judged
+    confidence = corrected if state == "failed" else demand.confidence
+    said = f"{title} of {name} is {with_interval(first, confidence)}"
     match state:
         case "passed":
-            return f"No class of {judged} is shown to miss {bound}; the lowest: {said}.{rest}"
+            return f"{_all_passed(demand, counts.judged)}; the worst: {said}.{rest}"
         case "failed":
-            more = f" {deciding} of {judged} classes miss it." if deciding > 1 else ""
-            return f"{said}; {bound} is required.{_meaning(first, name)}{more}{rest}"
+            more = ""
+            if counts.deciding > 1:
+                more = f" {counts.deciding} of {counts.judged} classes miss it."
+            return f"{said}; {demand} is required.{_meaning(first, name)}{more}{rest}"
         case _:
-            return f"{said}; {bound} is required, and it is too close or too few to tell.{rest}"
+            return f"{said}; {demand} is required, and it is too close or too few to tell.{rest}"
+
+
+def _all_passed(demand: Demand, judged: int) -> str:
+    classes = "The class" if judged == 1 else f"Each of {judged} classes"
+    match demand.policy:
+        case "proven":
+            return f"{classes} is shown to have {demand}"
+        case "point":
+            return f"{classes} has {demand}"
+        case "not_disproven":
+            return f"No class of {judged} is shown to miss {demand}"
 
 
 def _meaning(metric: Metric, name: str) -> str:

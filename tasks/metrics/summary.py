@@ -1,8 +1,8 @@
 """Tallies → metrics: divided once, here, at the end."""
 
-from tasks.metrics.confusion import AVERAGES
+from tasks.metrics.confusion import AVERAGES, Rates
 from tasks.metrics.intervals import REPLICATES, SEED, centred_percentiles, mean_interval, wilson
-from tasks.metrics.metric import Metric
+from tasks.metrics.metric import IntervalMethod, Metric
 from tasks.metrics.tallies import FIXED_POINT, Sum, Tallies
 
 METRICS_REVISION = 1
@@ -77,6 +77,16 @@ def _average_metrics(tallies: Tallies) -> list[Metric]:
             )
         )
     return found
+
+
+def _average(name: str, point: float, replicates: Rates, n: int) -> Metric:
+    low, high = centred_percentiles(point, replicates)
+    method: IntervalMethod = "bootstrap"
+    if low == high:
+        # No resample differs: every sample was right, or every one wrong. That says no more than
+        # n of n, or 0 of n, does.
+        (low, high), method = wilson(round(point * n), n), "wilson"
+    return Metric(name=name, value=point, low=low, high=high, n=n, method=method)
 
 
 def _mean_metrics(tallies: Tallies) -> list[Metric]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from tasks.gates.sentences import figure
 from tasks.layout import night_report
 from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.scoring import Scoring
+from tasks.metrics.words import counted, figure, metric_title
 from tasks.night import SEVERITY, Night, Outcome, SkippedNote, Work
 from tasks.report.classes import class_note, class_rows, confused_rows
 from tasks.report.findings import decisive_sentence, finding_row, warnings
@@ -22,11 +22,9 @@ from tasks.report.words import (
     METHODS,
     NO_FIGURE,
     STATES,
-    counted,
     duration_text,
     figure_of,
     metric_hint,
-    metric_title,
     moment_text,
 )
 
@@ -109,9 +107,6 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None) -> PairView:
 
 def _notes(outcome: Outcome, scoring: Scoring | None) -> tuple[str, ...]:
     notes = list(warnings(outcome.verdicts))
-    said = {decisive_sentence(outcome), *(verdict.sentence for verdict in outcome.verdicts)}
-    if outcome.message and not any(outcome.message in sentence for sentence in said):
-        notes.append(outcome.message)
     if scoring is not None and scoring.failed:
         notes.append(f"{counted(scoring.failed, 'image')} could not be predicted{_range(scoring)}.")
     if scoring is not None and scoring.unlabelled:

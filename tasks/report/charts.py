@@ -23,12 +23,14 @@ MOST_CLASSES = 50
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
-BLUES = ((0.0, "#d3e5f4"), (0.5, "#6aaed6"), (1.0, "#0f6cac"))
+BLUES = ("#e1eef9", "#2f88c8")
+CELL_TEXT = "#111111"
+"""Reads on every one of the blues (contrast of at least 4.5)."""
 GREY = "#7d7d7d"
 GRID = "rgba(128, 128, 128, 0.22)"
 CLEAR = "rgba(0, 0, 0, 0)"
 LABEL_LENGTH = 22
-ROW_HEIGHT = {"pair": 52, "class": 22}
+ROW_HEIGHT = {"pair": 52, "class": 24}
 COUNTS_FIT = 16
 """Up to so many classes, the counts are written into the cells."""
 
@@ -131,13 +133,13 @@ def _heat_map(
             hovertext=hover,
             hoverinfo="text",
             hoverongaps=False,
-            colorscale=[list(stop) for stop in BLUES],
+            colorscale=list(BLUES),
+            textfont={"color": CELL_TEXT},
             zmin=0,
             zmax=100,
             xgap=1,
             ygap=1,
             colorbar={
-                "title": {"text": "of the target's images", "side": "right"},
                 "ticksuffix": " %",
                 "thickness": 10,
                 "outlinewidth": 0,
@@ -145,8 +147,8 @@ def _heat_map(
         )
     )
     ticks = {"tickvals": positions, "ticktext": labels, "showgrid": False, "zeroline": False}
-    chart.update_xaxes(title="Prediction", tickangle=-60, automargin=True, **ticks)
-    chart.update_yaxes(title="Target", autorange="reversed", automargin=True, **ticks)
+    chart.update_xaxes(tickangle=-60, automargin=True, **ticks)
+    chart.update_yaxes(autorange="reversed", automargin=True, **ticks)
     chart.update_layout(**_look(height=max(380, 190 + 22 * len(labels))))
     return chart
 
@@ -190,12 +192,7 @@ def _add_demands(chart: go.Figure, demands: Sequence[Sequence[float]]) -> None:
             y=[row for _, row in points],
             mode="markers",
             name="required",
-            marker={
-                "symbol": "line-ns-open",
-                "size": 26,
-                "color": GREY,
-                "line": {"width": 2, "color": GREY},
-            },
+            marker={"symbol": "line-ns-open", "size": 26, "color": GREY, "line": {"width": 2}},
             hovertext=[f"at least {bound:.1f} % required" for bound, _ in points],
             hoverinfo="text",
         )
@@ -204,7 +201,14 @@ def _add_demands(chart: go.Figure, demands: Sequence[Sequence[float]]) -> None:
 
 def _lay_out_rows(chart: go.Figure, labels: list[str], title: str, kind: str) -> None:
     chart.update_xaxes(
-        title=title, range=[-1, 101], ticksuffix=" %", gridcolor=GRID, zeroline=False, nticks=6
+        title={"text": title, "font": {"size": 13}},
+        range=[-1, 101],
+        ticksuffix=" %",
+        gridcolor=GRID,
+        zeroline=False,
+        nticks=6,
+        tickangle=0,
+        automargin=True,
     )
     chart.update_yaxes(
         tickvals=list(range(len(labels))),
@@ -221,7 +225,7 @@ def _look(height: int) -> dict[str, object]:
     return {
         "template": go.layout.Template(),
         "height": height,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "margin": {"l": 8, "r": 24, "t": 8, "b": 8},
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "font": {"color": GREY, "size": 13, "family": "system-ui, sans-serif"},

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from tasks.gates.gate import Verdict
 from tasks.metrics.scoring import Scoring
+from tasks.metrics.words import counted
 from tasks.night import Outcome
 from tasks.report.view import FindingRow
-from tasks.report.words import STATES, class_labels, counted, figure_of
+from tasks.report.words import STATES, class_labels, figure_of
 
 POLICIES = {
     "proven": "the whole interval must be on the right side",
@@ -45,12 +46,13 @@ def warnings(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
 def finding_row(verdict: Verdict, scoring: Scoring | None) -> FindingRow:
     """One gate; class names are known only with the scoring that it was judged on."""
     failing = _failing(verdict, scoring) if verdict.failing > 1 and scoring is not None else ()
+    warns = verdict.gate.severity == "warn"
     return FindingRow(
         gate=verdict.gate,
         demand=str(verdict.gate),
         terms=_terms(verdict),
-        state=STATES[verdict.state],
-        warns_only=verdict.gate.severity == "warn",
+        state=STATES["warning" if warns and verdict.state == "failed" else verdict.state],
+        warns_only=warns,
         sentence=verdict.sentence,
         failing=failing,
         unlisted=verdict.failing - len(failing) if failing else 0,

@@ -6,6 +6,7 @@ import plotly.offline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tasks.night import SEVERITY
 from tasks.records import Pair
 from tasks.report.charts import confusion_chart, recall_chart, top1_chart
 from tasks.report.view import PairView, Report
@@ -15,7 +16,6 @@ PLOTLY_SCRIPT = "plotly.min.js"
 """In the night's folder; every page refers to it by a relative path."""
 
 INDEX_PAGE = "index.html"
-OUTCOME_WORDS = tuple(word for word in STATES.values() if word.state != "not_applicable")
 
 
 def night_page(report: Report) -> str:
@@ -25,7 +25,7 @@ def night_page(report: Report) -> str:
         .get_template("night.html")
         .render(
             report=report,
-            words=OUTCOME_WORDS,
+            words=[STATES[state] for state in reversed(SEVERITY)],
             top1_chart=_marked_up(top1_chart(report.pairs)),
             script=PLOTLY_SCRIPT,
         )

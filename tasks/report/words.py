@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tasks.gates.sentences import figure
 from tasks.metrics.intervals import REPLICATES
 from tasks.metrics.metric import STATE_SENTENCES, IntervalMethod, Metric
+from tasks.metrics.words import figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,9 @@ STATES: dict[str, StateWord] = {
         StateWord("failed", "failed", "✕", "❌", "a gate is shown to be missed; must not ship"),
         StateWord("inconclusive", "inconclusive", "?", "❔", "too few images to tell; not a pass"),
         StateWord(
-            "incomplete", "incomplete", "…", "⏳", "predictions are missing; not judged to the end"
+            "incomplete", "incomplete", "⋯", "⏳", "predictions are missing; not judged to the end"
         ),
+        StateWord("warning", "warning", "!", "⚠️", "missed, but this gate may only warn"),
         StateWord("unusable", "unusable", "!", "⛔", "an input is wrong; nothing was measured"),
         StateWord(
             "not_applicable", "not applicable", "—", "⚪", "there was nothing this gate could judge"
@@ -52,18 +53,6 @@ STATES: dict[str, StateWord] = {
 }
 """Of outcomes and of verdicts."""
 
-TITLES = {
-    "top1": "Top-1 accuracy",
-    "top5": "Top-5 accuracy",
-    "top1_failed_as_wrong": "Top-1, failed images counted as wrong",
-    "top1_failed_as_right": "Top-1, failed images counted as right",
-    "top5_failed_as_wrong": "Top-5, failed images counted as wrong",
-    "top5_failed_as_right": "Top-5, failed images counted as right",
-    "macro_f1": "Macro F1",
-    "weighted_f1": "Weighted F1",
-    "nll": "Negative log-likelihood",
-    "brier": "Brier score",
-}
 HINTS = {
     "top1": "the first guess is right",
     "top5": "the target is among the first five guesses",
@@ -78,10 +67,6 @@ METHODS: dict[IntervalMethod, str] = {
     "bootstrap": f"bootstrap, {REPLICATES:,} resamples",
     "none": "none",
 }
-
-
-def metric_title(name: str) -> str:
-    return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def metric_hint(name: str) -> str:
@@ -105,11 +90,6 @@ def class_labels(names: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
         name if times[name] == 1 else f"{name} ({key})"
         for name, key in zip(names, ids, strict=True)
     )
-
-
-def counted(n: int, singular: str, plural: str | None = None) -> str:
-    """``1 image``, ``2,000 images``."""
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def duration_text(span: timedelta) -> str:

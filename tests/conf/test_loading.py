@@ -1,0 +1,311 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.loading import load
+from shards.errors import InputError
+from tests.conf.conftest import Write
+
+PLAN = """\
+name: small
+datasets:
+  - name: d
+    split: test
+    source: folder
+    location: images
+models:
+  - name: m
+    loader: timm:resnet18
+    preprocessing:
+      resize: 32
+gates:
+  - metric: top1
+    min: 0.5
+  - preset: cifar10
+    datasets: [d]
+runtime:
+  batch_size: 16
+"""
+MODEL_KEYS = (
+    "name, loader, weights, targets, key_order, arguments, preprocessing, output, revision, "
+    "datasets"
+)
+
+
+def message(path: Path, *overrides: str, **environment: str) -> str:
+    with pytest.raises(InputError) as refused:
+        load(path, overrides, environment)
+    return str(refused.value)
+
+
+def changed(old: str, new: str) -> str:
+    assert PLAN.count(old) == 1
+    return PLAN.replace(old, new)
+
+
+def test_the_plan_itself_is_sound(write: Write) -> None:
+    plan = load(write(PLAN), environment={})
+    assert plan.runtime.batch_size == 16
+    assert plan.models[0].preprocessing is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "allowed"),
+    [
+        (PLAN + "modles: []\n", 19, "modles", "name, datasets, models, gates, runtime"),
+        (
+            changed("    split: test\n", "    split: test\n    splt: x\n"),
+            5,
+            "datasets.0.splt",
+            "source, location, devkit, include, label_pattern, classes, name, split",
+        ),
+        (
+            changed("    loader:", "    weigths: x\n    loader:"),
+            9,
+            "models.0.weigths",
+            MODEL_KEYS,
+        ),
+        (
+            changed("resize: 32", "resise: 32"),
+            11,
+            "models.0.preprocessing.resise",
+            "resize, crop, interpolation, antialias, mean, std",
+        ),
+        (
+            changed("    min: 0.5", "    minimum: 0.5"),
+            14,
+            "gates.0.minimum",
+            "metric, scope, classes, min, max, policy, confidence, severity, datasets, models",
+        ),
+        (
+            changed("    datasets: [d]", "    dataset: [d]"),
+            16,
+            "gates.1.dataset",
+            "preset, datasets, models",
+        ),
+        (
+            changed("batch_size", "batchsize"),
+            18,
+            "runtime.batchsize",
+            "root, devices, precision, decoder, batch_size, samples_per_shard, shards_per_task, "
+            "keep_scores, max_failed",
+        ),
+        # Named like the tags that pydantic puts into a key path.
+        (
+            changed("    split: test\n", "    split: test\n    preset: x\n"),
+            5,
+            "datasets.0.preset",
+            "source, location, devkit, include, label_pattern, classes, name, split",
+        ),
+    ],
+)
+def test_an_unknown_key(write: Write, text: str, line: int, key: str, allowed: str) -> None:
+    path = write(text)
+    assert message(path) == f"{path}:{line}: {key}: unknown key; allowed here: {allowed}"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        (changed("    split: test\n", ""), 3, "datasets.0.split: is missing"),
+        (changed("    loader: timm:resnet18\n", ""), 8, "models.0.loader: is missing"),
+        (changed("name: small\n", ""), 1, "name: is missing"),
+        (
+            changed("batch_size: 16", "batch_size: many"),
+            18,
+            "runtime.batch_size: input should be a valid integer, unable to parse string as an "
+            "integer (found 'many')",
+        ),
+        (
+            changed("batch_size: 16", "batch_size: 0"),
+            18,
+            "runtime.batch_size: input should be greater than or equal to 1 (found 0)",
+        ),
+        (
+            changed("resize: 32", "mean: [1, 2]"),
+            11,
+            "models.0.preprocessing.mean.2: is missing",
+        ),
+        (
+            changed("preset: cifar10", "preset: cifar11"),
+            15,
+            "gates.1.preset: input should be 'cifar10' or 'imagenet' (found 'cifar11')",
+        ),
+        (changed("    min: 0.5\n", ""), 13, "gates.0: a gate needs `min` or `max`"),
+        (
+            changed("    location: images", "    location: package:not_there/x"),
+            6,
+            "datasets.0.location: the package 'not_there' is not installed; for the demo: "
+            "pip install 'nightmark[demo]' (found 'package:not_there/x')",
+        ),
+        (
+            changed("timm:resnet18", "tim:resnet18"),
+            9,
+            "models.0.loader: string should match pattern "
+            "'^((torchvision|timm|module):.+|imported)$' (found 'tim:resnet18')",
+        ),
+        (
+            changed("    loader:", "    datasets: [e]\n    loader:"),
+            1,
+            "plan: model m: dataset 'e' is not in the plan; there are: d",
+        ),
+        (
+            changed("models:\n", "models:\n  - {name: m, loader: 'timm:x'}\n"),
+            1,
+            "plan: models: the name 'm' is used twice",
+        ),
+    ],
+)
+def test_one_fault_is_one_line(write: Write, text: str, line: int, told: str) -> None:
+    path = write(text)
+    assert message(path) == f"{path}:{line}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        (changed("resize: 32", "resize: big"), 11, "models.0.preprocessing.resize"),
+        (
+            changed("    loader:", "    arguments: {depth: [1]}\n    loader:"),
+            9,
+            "models.0.arguments.depth",
+        ),
+        (
+            changed("    location:", "    classes: coco\n    location:"),
+            6,
+            "datasets.0.classes",
+        ),
+    ],
+)
+def test_a_fault_in_a_key_of_several_types_names_that_key(
+    write: Write, text: str, line: int, key: str
+) -> None:
+    path = write(text)
+    for told in message(path).splitlines():
+        assert told.startswith(f"{path}:{line}: {key}: ")
+
+
+def test_several_faults_are_as_many_lines(write: Write) -> None:
+    path = write(changed("resize: 32", "resise: 32").replace("batch_size: 16", "batch_size: x"))
+    lines = message(path).splitlines()
+    assert [line.removeprefix(f"{path}:").split(":")[0] for line in lines] == ["11", "18"]
+
+
+def test_a_section_that_is_left_empty_is_the_default(write: Write) -> None:
+    # What is left of a section when all its lines are commented out.
+    plan = load(write(changed("  batch_size: 16\n", "")), environment={})
+    assert plan.runtime.batch_size == 64
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: b: c", "\tname: x", "a: !!python/object:os.system {}"])
+def test_bad_yaml(write: Write, text: str) -> None:
+    path = write(text)
+    assert message(path).startswith(f"plan {path} is not readable as YAML: ")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "words\n", "3"])
+def test_a_plan_is_a_mapping(write: Write, text: str) -> None:
+    path = write(text)
+    assert message(path) == f"plan {path}: a mapping with name, datasets and models is needed"
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    path = tmp_path / "missing.yaml"
+    assert message(path) == f"plan {path}: No such file or directory"
+    assert message(tmp_path) == f"plan {tmp_path}: Is a directory"
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(b"\xff\xfe\x00name")
+    assert message(path).startswith(f"plan {path} is not readable as YAML: ")
+
+
+def test_paths_start_from_the_plans_folder(
+    write: Write, plan: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan["models"][0]["weights"] = "../weights.pth"
+    path = write(plan)
+    monkeypatch.chdir(tmp_path.parent)
+    loaded = load(Path(tmp_path.name) / path.name, environment={})
+    assert loaded.datasets[0].location == tmp_path.resolve() / "images"
+    assert loaded.models[0].weights == tmp_path.resolve().parent / "weights.pth"
+    assert loaded.runtime.root == "artifacts"
+
+
+def test_the_option_wins_over_the_environment_and_that_over_the_file(write: Write) -> None:
+    path = write(PLAN)
+    environment = {"NIGHTMARK_RUNTIME__BATCH_SIZE": "8", "NIGHTMARK_ROOT": "elsewhere"}
+    assert load(path, (), {}).runtime.batch_size == 16
+    assert load(path, (), environment).runtime.batch_size == 8
+    assert load(path, (), environment).runtime.root == "elsewhere"
+    overrides = ("runtime.batch_size=4", "runtime.root=here")
+    assert load(path, overrides, environment).runtime.batch_size == 4
+    assert load(path, overrides, environment).runtime.root == "here"
+
+
+def test_the_process_environment_is_read(
+    write: Write, plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTMARK_RUNTIME__BATCH_SIZE", "3")
+    monkeypatch.setenv("NIGHTMARK_ROOT", "s3://bucket/prefix")
+    runtime = load(write(plan)).runtime
+    assert (runtime.batch_size, runtime.root) == (3, "s3://bucket/prefix")
+
+
+@pytest.mark.parametrize("root", ["2026-07-01", "20260701", "~", "yes"])
+def test_any_name_is_a_root(write: Write, root: str) -> None:
+    assert load(write(PLAN), (), {"NIGHTMARK_ROOT": root}).runtime.root == root
+
+
+def test_overrides_reach_lists_and_values_are_yaml(write: Write) -> None:
+    plan = load(
+        write(PLAN),
+        ("models.0.arguments.depth=20", "runtime.devices=[cpu:0, cpu:1]", "datasets.0.name=d"),
+        {},
+    )
+    assert plan.models[0].arguments == {"depth": 20}
+    assert plan.runtime.devices == ("cpu:0", "cpu:1")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "runtime.batch_size=zero",
+        "runtime.batchsize=3",
+        "runtime.devices=[1]",
+        "models.0.argments.depth=20",
+        "datasets.7.name=x",
+        "datasets.first.name=x",
+        "name.deeper=1",
+        "runtime.devices=[",
+    ],
+)
+def test_a_bad_option_is_named(write: Write, override: str) -> None:
+    told = message(write(PLAN), override)
+    assert told.startswith(f"option --set {override}: ")
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("override", ["runtime.batch_size", "=3", ""])
+def test_an_option_is_key_and_value(write: Write, override: str) -> None:
+    assert message(write(PLAN), override) == (
+        f"--set {override}: write KEY=VALUE, e.g. runtime.batch_size=8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("BATCH_SIZE", "zero"), ("BATCHSIZE", "3"), ("DEVICES", "[")]
+)
+def test_a_bad_variable_is_named(write: Write, variable: str, value: str) -> None:
+    name = f"NIGHTMARK_RUNTIME__{variable}"
+    told = message(write(PLAN), **{name: value})
+    assert told.startswith(f"environment {name}: runtime.{variable.lower()}")
+
+
+def test_a_value_that_is_no_yaml_is_told_as_such(write: Write) -> None:
+    told = message(write(PLAN), "runtime.devices=[")
+    assert re.search("YAML", told)
+    assert "does not lead anywhere" not in told

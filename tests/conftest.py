@@ -1,0 +1,32 @@
+"""Fixtures for all rooms."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flows.cli import environment
+
+environment.prepare()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_device_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Device locks of this test run only: another run on the machine must not hold it up."""
+    folder = str(tmp_path_factory.mktemp("locks"))
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"], tempfile.tempdir = folder, folder
+    yield
+    tempfile.tempdir = None
+    os.environ.pop("TMPDIR")
+    if before is not None:
+        os.environ["TMPDIR"] = before
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty artifact root, and the environment variable that leads there."""
+    monkeypatch.setenv("NIGHTMARK_ROOT", str(tmp_path / "root"))
+    return tmp_path / "root"

@@ -1,0 +1,177 @@
+"""A whole night on twenty real images, again and again."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from conf.locations import in_package
+from flows.nightly import nightly
+from tasks.night import Night
+
+PLAN = Path(__file__).parents[1] / "plans" / "small.yaml"
+SHARDS = 4
+Command = Callable[..., int]
+
+
+def run(*overrides: str) -> tuple[str, str, Night]:
+    state = nightly(PLAN, list(overrides), return_state=True)
+    return state.name, state.message or "", state.result(raise_on_failure=False)
+
+
+def only_file(root: Path, pattern: str) -> Path:
+    (found,) = root.glob(pattern)
+    return found
+
+
+def test_a_night_writes_everything_and_a_second_one_computes_nothing(root: Path) -> None:
+    name, message, night = run()
+    assert (name, night.state) == ("Passed", "passed"), message
+    assert night.work.computed == SHARDS
+    assert night.work.images == 20
+    (outcome,) = night.outcomes
+    assert "1 gate" in outcome.message
+    folder = root / "nights" / night.name
+    assert {path.name for path in folder.iterdir()} >= {
+        "index.html",
+        "metrics.parquet",
+        "night.json",
+        "summary.md",
+        "plotly.min.js",
+    }
+    assert (folder / "cifar10/test/resnet8/report.html").is_file()
+    assert Night.from_json((folder / "night.json").read_bytes(), "night.json") == night
+
+    metrics = only_file(root, "scorings/cifar10/test/resnet8/*/metrics.json").read_bytes()
+    top1 = next(m for m in json.loads(metrics)["overall"] if m["name"] == "top1")
+    assert (top1["hits"], top1["n"]) == (19, 20)
+    table = pq.read_table(folder / "metrics.parquet").to_pylist()
+    row = next(row for row in table if row["metric"] == "top1")
+    assert (row["value"], row["n"], row["state"]) == (0.95, 20, "defined")
+
+    _, _, again = run()
+    assert again.work.computed == 0
+    assert again.work.reused == SHARDS
+    assert only_file(root, "scorings/cifar10/test/resnet8/*/metrics.json").read_bytes() == metrics
+
+
+def test_predictions_are_plain_partitioned_parquet(root: Path) -> None:
+    run()
+    table = ds.dataset(root / "predictions", partitioning="hive").to_table()
+    assert table.num_rows == 20
+    assert set(table["model"].to_pylist()) == {"resnet8"}
+    assert set(table["split"].to_pylist()) == {"test"}
+    scores = ds.dataset(root / "scores", partitioning="hive").to_table()
+    assert {len(row) for row in scores["probabilities"].to_pylist()} == {10}
+
+
+def test_only_a_missing_shard_is_computed_again(root: Path) -> None:
+    _, _, first = run()
+    metrics = only_file(root, "scorings/cifar10/test/resnet8/*/metrics.json")
+    before = metrics.read_bytes()
+    next((root / "predictions").rglob("*.parquet")).unlink()
+    metrics.unlink()
+    _, _, night = run()
+    assert (night.work.computed, night.work.reused) == (1, SHARDS - 1)
+    assert metrics.read_bytes() == before
+    assert first.outcomes[0].scoring == night.outcomes[0].scoring
+
+
+def test_the_run_carries_its_verdict_and_a_summary(root: Path) -> None:
+    state = nightly(PLAN, [], return_state=True)
+    run_id = state.state_details.flow_run_id
+    with get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(run_id)
+        (artifact,) = client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        )
+    assert flow_run.state is not None
+    assert flow_run.state.name == "Passed"
+    assert "Next: nothing to do" in (flow_run.state.message or "")
+    assert artifact.type == "markdown"
+    assert "cifar10" in str(artifact.data)
+
+
+@pytest.mark.parametrize(
+    ("minimum", "state_name", "state", "code"),
+    [
+        ("0.995", "GateFailed", "failed", 1),
+        ("0.9", "Inconclusive", "inconclusive", 4),
+        ("0.5", "Passed", "passed", 0),
+    ],
+)
+def test_the_verdict_is_the_state_and_the_exit_code(
+    root: Path,
+    nightmark: Command,
+    capsys: pytest.CaptureFixture[str],
+    minimum: str,
+    state_name: str,
+    state: str,
+    code: int,
+) -> None:
+    override = f"gates.0={{metric: top1, min: {minimum}}}"
+    name, message, night = run(override)
+    assert (name, night.state) == (state_name, state)
+    assert "Next:" in message
+    assert nightmark("night", PLAN, "--set", override) == code
+    printed = capsys.readouterr().out
+    assert state in printed
+    assert "Nothing to compute" in printed
+
+
+def test_a_wrong_dataset_does_not_take_the_others_down(root: Path) -> None:
+    wrong = "{name: gone, split: test, source: folder, location: /no/such/place}"
+    good = (
+        "{name: cifar10, split: test, source: folder, location: 'package:foolbox/data', "
+        "include: 'cifar10_*.png', label_pattern: '_(\\d+)[.]png$', classes: cifar10}"
+    )
+    name, message, night = run(f"datasets=[{wrong}, {good}]")
+    assert (name, night.state) == ("Unusable", "unusable")
+    assert [outcome.state for outcome in night.outcomes] == ["unusable", "passed"]
+    assert "/no/such/place" in message
+    assert (root / "nights" / night.name / "index.html").is_file()
+
+
+def test_a_damaged_shard_is_named_and_the_others_are_predicted(root: Path) -> None:
+    run("models.0.name=first")
+    tar = sorted(root.glob("shards/cifar10/test/*/*.tar"))[1]
+    whole = tar.read_bytes()
+    position = whole.index(b"\x89PNG") + 200
+    tar.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+    name, message, night = run()
+    assert (name, night.state) == ("Incomplete", "incomplete")
+    assert tar.name in message
+    assert "cifar10_05_6" in message
+    assert not list(root.glob("scorings/cifar10/test/resnet8/*"))
+    assert len(list(root.glob("predictions/**/model=resnet8/**/*.parquet"))) == SHARDS - 1
+    tar.write_bytes(whole)
+    _, _, mended = run()
+    assert (mended.work.computed, mended.work.reused) == (1, SHARDS - 1)
+
+
+def test_undecodable_images_make_the_run_incomplete_and_bound_the_score(
+    root: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in in_package("foolbox/data").glob("cifar10_*.png"):
+        (images / path.name).write_bytes(path.read_bytes())
+    broken = images / "cifar10_03_0.png"
+    broken.write_bytes(broken.read_bytes()[:600])
+    where = f"datasets.0.location={images}"
+    name, message, night = run(where)
+    assert (name, night.state) == ("Incomplete", "incomplete")
+    assert "1 image could not be predicted" in message
+    metrics = json.loads(
+        only_file(root, "scorings/cifar10/test/resnet8/*/metrics.json").read_bytes()
+    )
+    found = {m["name"]: (m["hits"], m["n"]) for m in metrics["overall"]}
+    assert metrics["failed"] == 1
+    assert found["top1"][1] == 19
+    assert found["top1_failed_as_right"][0] == found["top1_failed_as_wrong"][0] + 1
+    assert run(where, "runtime.max_failed=1")[0] == "Passed"

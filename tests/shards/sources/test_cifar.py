@@ -1,0 +1,310 @@
+import gzip
+import hashlib
+import io
+import os
+import pickle
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from shards.errors import SourceError
+from shards.manifest import Manifest
+from shards.sample import Sample, Skipped
+from shards.sources.cifar import (
+    ARCHIVE,
+    BATCHES,
+    CIFAR10_CLASSES,
+    FOLDER,
+    CifarSource,
+    parse_batch,
+)
+from shards.store import Store
+from tests.shards.made import First, build
+from tests.support.shared_data import SHARED, needs_shared
+
+REAL = SHARED / "data/cifar10"
+ROW = 3072
+
+
+def made_batch(rows: int = 4, seed: int = 0, **changes: Any) -> bytes:
+    rng = np.random.default_rng(seed)
+    content: dict[bytes, Any] = {
+        b"batch_label": b"testing batch 1 of 1",
+        b"labels": [row % 10 for row in range(rows)],
+        b"data": rng.integers(0, 256, (rows, ROW), dtype=np.uint8),
+        b"filenames": [f"made_s_{row:06d}.png".encode() for row in range(rows)],
+    }
+    content |= {name.encode(): value for name, value in changes.items()}
+    return pickle.dumps(content, protocol=2)
+
+
+def made_archive(path: Path, batches: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in batches.items():
+            info = tarfile.TarInfo(f"{FOLDER}/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def made_folder(path: Path, batches: dict[str, bytes]) -> Path:
+    path.mkdir(parents=True)
+    for name, content in batches.items():
+        (path / name).write_bytes(content)
+    return path
+
+
+def decoded(samples: Iterable[Sample | Skipped]) -> np.ndarray:
+    images = []
+    for sample in samples:
+        assert isinstance(sample, Sample)
+        with Image.open(io.BytesIO(sample.image)) as opened:
+            images.append(np.asarray(opened))
+    return np.stack(images)
+
+
+@pytest.fixture(scope="module")
+def binary() -> tuple[np.ndarray, list[int]]:
+    """Pixels and labels of the first 1,000 test images, from the layout without pickles."""
+    with tarfile.open(REAL / "cifar-10-binary.tar.gz") as tar:
+        raw = tar.extractfile("cifar-10-batches-bin/test_batch.bin").read()
+    rows = np.frombuffer(raw, np.uint8).reshape(-1, 1 + ROW)
+    return rows[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), rows[:, 0].tolist()
+
+
+@pytest.fixture(scope="module")
+def test_split() -> CifarSource:
+    return CifarSource.open(REAL, "test")
+
+
+@needs_shared
+class TestReal:
+    def test_pixels_and_labels_are_those_of_the_binary_layout(
+        self, test_split: CifarSource, binary: tuple[np.ndarray, list[int]]
+    ) -> None:
+        samples = list(test_split.read(0, 1000))
+        np.testing.assert_array_equal(decoded(samples), binary[0])
+        assert [sample.label for sample in samples] == binary[1]
+
+    def test_pixels_are_those_of_the_hugging_face_copy(self, test_split: CifarSource) -> None:
+        table = pq.read_table(next((REAL / "hf_parquet/plain_text").glob("test-*.parquet")))
+        samples = list(test_split.read(0, table.num_rows))
+        assert [sample.label for sample in samples] == table["label"].to_pylist()
+        for sample, row in zip(samples, table["img"].to_pylist(), strict=True):
+            with Image.open(io.BytesIO(row["bytes"])) as theirs:
+                np.testing.assert_array_equal(decoded([sample])[0], np.asarray(theirs))
+
+    def test_all_10000_images_equal_the_batch(self, test_split: CifarSource) -> None:
+        with tarfile.open(REAL / ARCHIVE) as tar:
+            raw = tar.extractfile(f"{FOLDER}/test_batch").read()
+        batch = pickle.loads(raw, encoding="bytes")
+        samples = list(test_split.read(0, len(test_split)))
+        expected = batch[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+        np.testing.assert_array_equal(decoded(samples), expected)
+        assert [sample.label for sample in samples] == batch[b"labels"]
+        assert [sample.source_name.encode() for sample in samples] == batch[b"filenames"]
+        assert [sample.key for sample in samples] == [f"cifar10_test_{i:05d}" for i in range(10000)]
+        assert np.bincount([sample.label for sample in samples]).tolist() == [1000] * 10
+
+    def test_train_is_the_five_batches_in_order(self) -> None:
+        train = CifarSource.open(REAL, "train")
+        assert len(train) == 5000
+        with tarfile.open(REAL / ARCHIVE) as tar:
+            labels = [
+                label
+                for name in BATCHES["train"]
+                for label in pickle.load(tar.extractfile(f"{FOLDER}/{name}"), encoding="bytes")[
+                    b"labels"
+                ]
+            ]
+        assert [sample.label for sample in train.read(0, 5000)] == labels
+
+    def test_packed_and_unpacked_are_one_source(
+        self, tmp_path: Path, test_split: CifarSource
+    ) -> None:
+        with tarfile.open(REAL / ARCHIVE) as tar:
+            tar.extractall(tmp_path, filter="data")
+        for location in (tmp_path, tmp_path / FOLDER):
+            unpacked = CifarSource.open(location, "test")
+            assert unpacked.identity == test_split.identity
+            assert list(unpacked.read(0, 100)) == list(test_split.read(0, 100))
+        assert CifarSource.open(REAL / ARCHIVE, "test").identity == test_split.identity
+
+    def test_class_names_are_those_of_batches_meta(self) -> None:
+        with tarfile.open(REAL / ARCHIVE) as tar:
+            raw = tar.extractfile(f"{FOLDER}/batches.meta").read()
+        assert hashlib.md5(raw, usedforsecurity=False).hexdigest() == (
+            "5ff9c542aee3614f3951f8cda6e48888"
+        )
+        names = pickle.loads(raw, encoding="bytes")[b"label_names"]
+        assert tuple(name.decode() for name in names) == CIFAR10_CLASSES.names
+
+
+def test_packed_and_unpacked_give_the_same_dataset(tmp_path: Path, store: Store) -> None:
+    batches = {"test_batch": made_batch()}
+    manifests: list[Manifest] = [
+        build(CifarSource.open(location, "test"), store, folder)
+        for folder, location in (
+            ("packed", made_archive(tmp_path / ARCHIVE, batches)),
+            ("unpacked", made_folder(tmp_path / FOLDER, batches)),
+        )
+    ]
+    assert manifests[0].shardlist == manifests[1].shardlist
+    assert manifests[0].digests == manifests[1].digests
+
+
+def test_any_range_is_a_part_of_the_whole(tmp_path: Path) -> None:
+    batches = {name: made_batch(3, seed) for seed, name in enumerate(BATCHES["train"])}
+    source = CifarSource.open(made_folder(tmp_path / "x", batches), "train")
+    whole = list(source.read(0, 15))
+    assert len(source) == len(whole) == 15
+    for start in range(15):
+        for stop in range(start, 16):
+            assert list(source.read(start, stop)) == whole[start:stop]
+
+
+def test_identity_moves_with_content_and_split(tmp_path: Path) -> None:
+    batches = {name: made_batch(2) for names in BATCHES.values() for name in names}
+    one = made_folder(tmp_path / "one", batches)
+    two = made_folder(tmp_path / "two", batches | {"test_batch": made_batch(2, seed=9)})
+    identities = [CifarSource.open(one, split).identity for split in ("test", "train")]
+    identities.append(CifarSource.open(two, "test").identity)
+    assert len(set(identities)) == 3
+    assert CifarSource.open(two, "train").identity == identities[1]
+
+
+@pytest.mark.parametrize("label", [10, -1, 255])
+def test_a_label_that_is_no_class_is_skipped(tmp_path: Path, store: Store, label: int) -> None:
+    batch = made_batch(4, labels=[0, label, 2, 3])
+    source = CifarSource.open(made_folder(tmp_path / "x", {"test_batch": batch}), "test")
+    results = list(source.read(0, 4))
+    assert results[1] == Skipped("made_s_000001.png", f"no such class: {label}")
+    assert [r.key for r in results if isinstance(r, Sample)] == [
+        f"cifar10_test_{index:05d}" for index in (0, 2, 3)
+    ]
+    manifest = build(First(source, 4), store)
+    assert (manifest.entries, manifest.samples, len(manifest.skipped)) == (4, 3, 1)
+
+
+class Foreign:
+    """A pickle that runs a command when it is loaded."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_that_runs_something_is_refused(tmp_path: Path, protocol: int) -> None:
+    marker = tmp_path / "ran"
+    content = pickle.dumps({b"labels": [0], b"data": Foreign(marker)}, protocol=protocol)
+    source_folder = made_folder(tmp_path / "x", {"test_batch": content})
+    with pytest.raises(SourceError, match=r"test_batch is not .*refused to load posix\.system"):
+        list(CifarSource.open(source_folder, "test").read(0, 1))
+    assert not marker.exists()
+    pickle.loads(content)
+    assert marker.exists(), "the pickle of this test is harmless"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"cbuiltins\neval\n(S'1'\ntR.",
+        b"cnumpy\nload\n(S'x'\ntR.",
+        b"cnumpy.core.multiarray\nfrombuffer\n.",
+        b"\x80\x04\x8c\x05numpy\x94\x8c\x0flib.format.open\x94\x93.",
+        b"c_codecs\nencode\n(S'x'\nS'zip_codec'\ntR.",
+        b"c_codecs\ndecode\n(S'x'\ntR.",
+        b"Pid\n.",
+    ],
+)
+def test_other_globals_are_refused(content: bytes) -> None:
+    with pytest.raises(SourceError, match="test_batch is not a CIFAR-10 batch"):
+        parse_batch(content, "test_batch")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"junk",
+        made_batch()[:-500],
+        pickle.dumps([1, 2]),
+        pickle.dumps({b"labels": [0]}),
+        made_batch(labels=[1, 2]),
+        made_batch(filenames=[b"only one"]),
+        made_batch(data=np.zeros((4, ROW), np.float32)),
+        made_batch(data=np.zeros((4, 100), np.uint8)),
+        made_batch(labels=["cat"] * 4),
+        made_batch(labels=None),
+    ],
+)
+def test_a_damaged_batch(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(SourceError, match="test_batch"):
+        parse_batch(content, "test_batch")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_archive(tmp_path: Path, kept: float) -> None:
+    path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch(20)})
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(len(raw) * kept)])
+    with pytest.raises(SourceError, match=ARCHIVE):
+        CifarSource.open(path, "test")
+
+
+def test_a_damaged_archive(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 3, (20, ROW), dtype=np.uint8)
+    path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch(20, data=pixels)})
+    raw = path.read_bytes()
+    for position in np.random.default_rng(0).integers(0, len(raw), 60):
+        damaged = bytearray(raw)
+        damaged[position] ^= 0x55
+        path.write_bytes(damaged)
+        try:
+            list(CifarSource.open(path, "test").read(0, 20))
+        except SourceError as error:
+            assert "test_batch" in str(error) or ARCHIVE in str(error)  # noqa: PT017
+
+
+def test_a_tar_with_damage_inside_the_gzip_stream(tmp_path: Path) -> None:
+    path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch(20)})
+    raw = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(raw[: len(raw) // 2]))
+    with pytest.raises(SourceError, match=ARCHIVE):
+        CifarSource.open(path, "test")
+
+
+def test_what_is_no_archive(tmp_path: Path) -> None:
+    path = tmp_path / "cifar.tar.gz"
+    path.write_bytes(b"<html>404</html>")
+    with pytest.raises(SourceError, match=r"cifar\.tar\.gz: cannot be read as a tar"):
+        CifarSource.open(path, "test")
+
+
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_nothing_there(tmp_path: Path, split: str) -> None:
+    for location in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(SourceError, match=f"{location}: no {ARCHIVE} and no folder with"):
+            CifarSource.open(location, split)
+
+
+def test_an_unknown_split(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="splits test and train, not 'val'"):
+        CifarSource.open(tmp_path, "val")
+
+
+def test_a_missing_batch(tmp_path: Path) -> None:
+    batches = {name: made_batch(2) for name in BATCHES["train"] if name != "data_batch_3"}
+    with pytest.raises(SourceError, match="data_batch_3"):
+        CifarSource.open(made_folder(tmp_path / "x", batches), "train")
+    with pytest.raises(SourceError, match="data_batch_3 missing"):
+        CifarSource.open(made_archive(tmp_path / "a.tar.gz", batches), "train")

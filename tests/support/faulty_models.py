@@ -1,0 +1,92 @@
+"""Model factories for the tests of the engine and of the slots; children import them by name."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+CLASSES = 10
+
+
+class Answering(nn.Module):
+    """A network with one parameter whose answer to a batch is computed by a function."""
+
+    def __init__(self, answer: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.answer = answer
+
+    def forward(self, images: Tensor) -> object:
+        return self.answer(images)
+
+
+def brightness(images: Tensor) -> Tensor:
+    """Logits that depend on the image: its mean, times the class index."""
+    return images.mean(dim=(1, 2, 3))[:, None] * torch.arange(CLASSES)
+
+
+def sound() -> nn.Module:
+    return Answering(brightness)
+
+
+def nan() -> nn.Module:
+    return Answering(lambda images: brightness(images) * float("nan"))
+
+
+def probabilities() -> nn.Module:
+    return Answering(lambda images: brightness(images).softmax(1))
+
+
+def a_tuple() -> nn.Module:
+    return Answering(lambda images: (brightness(images), brightness(images)))
+
+
+def one_row() -> nn.Module:
+    return Answering(lambda images: brightness(images)[:1])
+
+
+def flat() -> nn.Module:
+    return Answering(lambda images: brightness(images).flatten())
+
+
+def asserting() -> nn.Module:
+    """Vision transformers of timm and torchvision refuse a wrong image size in this way."""
+
+    def answer(images: Tensor) -> Tensor:
+        torch._assert(images.shape[-1] == 224, "Input image height doesn't match model")
+        return brightness(images)
+
+    return Answering(answer)
+
+
+def lacking_an_attribute() -> nn.Module:
+    return Answering(lambda images: images.no_such_attribute)
+
+
+def deadly() -> nn.Module:
+    """Kills the process that builds it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def deadly_once(marker: str) -> nn.Module:
+    """Kills the process that runs it if the file ``marker`` is there, and removes that file."""
+
+    def answer(images: Tensor) -> Tensor:
+        if Path(marker).exists():
+            Path(marker).unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return brightness(images)
+
+    return Answering(answer)
+
+
+def no_network() -> str:
+    return "not a network"
+
+
+def failing() -> nn.Module:
+    raise LookupError("the factory has lost its way")

@@ -1,0 +1,197 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import precision_recall_fscore_support
+
+from tasks.metrics.confusion import AVERAGES
+from tasks.metrics.metric import Metric
+from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES, class_metrics, overall_metrics
+from tasks.metrics.tallies import Tallies
+from tests.tasks.metrics.made_by_hand import favouring, rows_of, tallies_of, unhurried
+
+
+def overall(tallies: Tallies) -> dict[str, Metric]:
+    return {metric.name: metric for metric in overall_metrics(tallies)}
+
+
+def of_classes(tallies: Tallies) -> dict[tuple[int, str], Metric]:
+    return {(m.class_index or 0, m.name): m for m in class_metrics(tallies)}
+
+
+square = st.integers(2, 5).flatmap(
+    lambda classes: st.lists(
+        st.lists(st.integers(0, 6), min_size=classes, max_size=classes),
+        min_size=classes,
+        max_size=classes,
+    )
+)
+
+
+@unhurried
+@given(square)
+def test_every_interval_contains_its_point_and_lies_in_0_and_1(counts: list[list[int]]) -> None:
+    tallies = tallies_of(np.array(counts))
+    for metric in (*overall_metrics(tallies), *class_metrics(tallies)):
+        if metric.name in {"nll", "brier"}:
+            continue
+        if metric.value is None:
+            assert metric.low is None
+            assert metric.high is None
+            assert metric.state != "defined"
+        else:
+            assert metric.low is not None
+            assert metric.high is not None
+            assert 0 <= metric.low <= metric.value + 1e-15, metric
+            assert metric.value - 1e-15 <= metric.high <= 1, metric
+
+
+@unhurried
+@given(square)
+def test_figures_of_classes_are_those_of_scikit_learn(counts: list[list[int]]) -> None:
+    matrix = np.array(counts)
+    classes = len(matrix)
+    targets, predicted = (
+        np.repeat(part, matrix.ravel()) for part in np.indices(matrix.shape).reshape(2, -1)
+    )
+    found = of_classes(tallies_of(matrix))
+    if not len(targets):
+        assert {metric.state for metric in found.values()} == {"absent_class"}
+        return
+    expected = precision_recall_fscore_support(
+        targets, predicted, labels=range(classes), zero_division=0
+    )
+    for index in range(classes):
+        for name, values in zip(CLASS_NAMES, expected[:3], strict=True):
+            metric = found[index, name]
+            if matrix[index].sum() == 0:
+                assert metric.state == "absent_class"
+            elif name == "precision" and matrix[:, index].sum() == 0:
+                assert metric.state == "never_predicted"
+            else:
+                assert metric.value == pytest.approx(values[index], abs=1e-9)
+
+
+def test_the_names_and_their_order_are_kept() -> None:
+    tallies = tallies_of(np.array([[3, 1], [0, 4]]))
+    assert tuple(m.name for m in overall_metrics(tallies)) == OVERALL_NAMES
+    assert [(m.class_index, m.name) for m in class_metrics(tallies)] == [
+        (index, name) for index in range(2) for name in CLASS_NAMES
+    ]
+    assert {m.scope for m in overall_metrics(tallies)} == {"overall"}
+    assert {m.scope for m in class_metrics(tallies)} == {"class"}
+
+
+def test_without_samples_everything_is_undefined() -> None:
+    found = overall(Tallies.empty(3))
+    assert tuple(found) == OVERALL_NAMES
+    assert {(m.state, m.value, m.low, m.high, m.n) for m in found.values()} == {
+        ("no_samples", None, None, None, 0)
+    }
+    assert {m.state for m in class_metrics(Tallies.empty(3))} == {"absent_class"}
+
+
+def test_one_sample_has_no_interval_for_means() -> None:
+    found = overall(Tallies.of(rows_of(favouring([1], 4), [1]), 4))
+    for name in ("nll", "brier"):
+        assert found[name].state == "defined"
+        assert found[name].value is not None
+        assert (found[name].low, found[name].high, found[name].n) == (None, None, 1)
+    # One of one is no certainty.
+    for name in ("top1", *AVERAGES):
+        assert found[name].value == 1
+        assert found[name].low == pytest.approx(0.2065, abs=1e-4)
+
+
+def test_an_absent_class_has_no_figures_and_leaves_the_averages() -> None:
+    # Class 2 has no sample; one of class 1 is taken for it.
+    found = of_classes(tallies_of(np.array([[8, 2, 0], [0, 9, 1], [0, 0, 0]])))
+    assert {found[2, name].state for name in CLASS_NAMES} == {"absent_class"}
+    averages = overall(tallies_of(np.array([[8, 2, 0], [0, 9, 1], [0, 0, 0]])))
+    assert averages["macro_recall"].value == pytest.approx((0.8 + 0.9) / 2)
+
+
+def test_a_class_never_predicted_has_no_precision_and_counts_as_0() -> None:
+    counts = np.array([[8, 2, 0], [0, 9, 0], [3, 2, 0]])
+    found = of_classes(tallies_of(counts))
+    assert found[2, "precision"].state == "never_predicted"
+    assert (found[2, "recall"].value, found[2, "f1"].value) == (0, 0)
+    assert overall(tallies_of(counts))["macro_precision"].value == pytest.approx(
+        (8 / 11 + 9 / 13 + 0) / 3
+    )
+
+
+def test_failed_rows_give_the_worst_and_the_best_case() -> None:
+    table = rows_of(
+        favouring([0, 0, 1, 0], 3), [0, 0, 0, 1], errors=[None, None, None, "torn file"]
+    )
+    found = overall(Tallies.of(table, 3))
+    assert (found["top1"].hits, found["top1"].n) == (2, 3)
+    wrong, right = found["top1_failed_as_wrong"], found["top1_failed_as_right"]
+    assert (wrong.hits, wrong.n, wrong.value) == (2, 4, 0.5)
+    assert (right.hits, right.n, right.value) == (3, 4, 0.75)
+    assert {"top5_failed_as_wrong", "top5_failed_as_right"} <= set(found)
+
+
+def test_if_every_row_failed_only_the_two_cases_are_left() -> None:
+    found = overall(Tallies.of(rows_of(favouring([0, 0], 3), [0, 1], errors=["a", "b"]), 3))
+    assert found["top1"].state == "no_samples"
+    assert found["top1_failed_as_wrong"].value == 0
+    assert found["top1_failed_as_right"].value == 1
+
+
+def test_without_failed_rows_there_is_no_case() -> None:
+    found = overall(Tallies.of(rows_of(favouring([0, 0], 3), [0, None]), 3))
+    assert tuple(found) == OVERALL_NAMES
+
+
+def test_a_target_of_probability_0_makes_the_nll_infinite() -> None:
+    scores = np.array([[1.0, 0.0, 0.0], [0.25, 0.5, 0.25]])
+    found = overall(Tallies.of(rows_of(scores, [1, 1]), 3))
+    nll = found["nll"]
+    assert (nll.state, nll.value, nll.low, nll.high, nll.n) == ("infinite", None, None, None, 2)
+    # Brier's loss has no such point.
+    assert found["brier"].value == pytest.approx((2 + 0.375) / 2)
+
+
+def test_means_have_students_interval() -> None:
+    generator = np.random.default_rng(8)
+    scores = generator.dirichlet(np.ones(4), 30)
+    targets = generator.integers(0, 4, 30)
+    nll = -np.log(scores[np.arange(30), targets])
+    brier = ((scores - np.eye(4)[targets]) ** 2).sum(axis=1)
+    found = overall(Tallies.of(rows_of(scores, targets.tolist()), 4))
+    for name, values in (("nll", nll), ("brier", brier)):
+        low, high = stats.t.interval(0.95, 29, loc=values.mean(), scale=stats.sem(values))
+        metric = found[name]
+        assert (metric.value, metric.low, metric.high) == pytest.approx(
+            (values.mean(), low, high), abs=1e-6
+        )
+        assert (metric.n, metric.method) == (30, "student")
+
+
+@pytest.mark.parametrize("n", [3, 100])
+def test_all_right_and_all_wrong_are_no_certainty(n: int) -> None:
+    for counts, value in ((np.diag([n, n]), 1), (np.array([[0, n], [n, 0]]), 0)):
+        found = overall(tallies_of(counts))
+        for name in AVERAGES:
+            expected = stats.binomtest(value * 2 * n, 2 * n).proportion_ci(method="wilson")
+            assert found[name].value == value
+            assert (found[name].low, found[name].high) == pytest.approx(
+                (expected.low, expected.high)
+            )
+
+
+def test_an_average_that_no_resample_moves_has_an_interval_with_width() -> None:
+    # Precision of class 0 is always 1, of the others always 0: a third, in nearly every resample.
+    found = overall(tallies_of(np.array([[10, 0, 0, 10], [0, 0, 0, 10], [0, 0, 0, 10], [0] * 4])))
+    metric = found["macro_precision"]
+    assert metric.low is not None
+    assert metric.high is not None
+    assert metric.high - metric.low > 0.01
+
+
+def test_equal_tallies_give_equal_metrics() -> None:
+    counts = np.array([[8, 2, 0], [0, 9, 1], [2, 0, 7]])
+    assert overall_metrics(tallies_of(counts)) == overall_metrics(tallies_of(counts.copy()))

@@ -1,0 +1,197 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import transforms
+from torchvision.transforms import InterpolationMode
+
+from tasks.models.preprocess import UndecodableImageError, normalise, to_input
+from tasks.models.spec import Preprocessing
+from tests.support.shared_data import SHARED, needs_shared
+
+VAL = SHARED / "data/imagenet/kaggle_cls_loc/ILSVRC/Data/CLS-LOC/val"
+# Upright, lying, square, and (130) greyscale, the smallest of them 97 pixels wide.
+NUMBERS = (6, 14, 130, 155, 159, 187, 244, 254)
+CPU = torch.device("cpu")
+IMAGENET = Preprocessing(
+    resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+)
+DECODERS = ("pil", "torchvision")
+
+
+def photos() -> list[Path]:
+    return [VAL / f"ILSVRC2012_val_{number:08d}.JPEG" for number in NUMBERS]
+
+
+def reference(image: bytes, preprocessing: Preprocessing) -> torch.Tensor:
+    """As torchvision's own reference evaluation does it."""
+    steps: list[object] = []
+    if preprocessing.resize is not None:
+        mode = InterpolationMode(preprocessing.interpolation)
+        size = preprocessing.resize
+        steps.append(transforms.Resize(size, interpolation=mode))
+    if preprocessing.crop is not None:
+        steps.append(transforms.CenterCrop(preprocessing.crop))
+    steps.append(transforms.ToTensor())
+    steps.append(transforms.Normalize(preprocessing.mean, preprocessing.std))
+    with Image.open(io.BytesIO(image)) as opened:
+        return transforms.Compose(steps)(opened.convert("RGB"))
+
+
+def ours(image: bytes, preprocessing: Preprocessing, decoder: str) -> torch.Tensor:
+    return normalise([to_input(image, preprocessing, decoder)], preprocessing, CPU)[0]
+
+
+def saved(image: Image.Image, form: str, **options: object) -> bytes:
+    sink = io.BytesIO()
+    image.save(sink, form, **options)
+    return sink.getvalue()
+
+
+def gradient(height: int = 40, width: int = 60) -> Image.Image:
+    rows, columns = np.mgrid[0:height, 0:width]
+    pixels = np.stack([rows * 6, columns * 4, (rows + columns) * 2], axis=2)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        IMAGENET,
+        IMAGENET.model_copy(update={"interpolation": "bicubic"}),
+        IMAGENET.model_copy(update={"interpolation": "nearest"}),
+        IMAGENET.model_copy(update={"resize": (224, 224), "crop": None}),
+        # Smaller images are padded.
+        IMAGENET.model_copy(update={"resize": None}),
+        IMAGENET.model_copy(update={"resize": 97, "crop": 64}),
+    ],
+    ids=str,
+)
+def test_pil_equals_the_reference_bit_for_bit(preprocessing: Preprocessing) -> None:
+    for path in photos():
+        image = path.read_bytes()
+        found = ours(image, preprocessing, "pil")
+        assert torch.equal(found, reference(image, preprocessing)), path.name
+
+
+@needs_shared
+def test_torchvision_is_close_to_the_reference() -> None:
+    for path in photos():
+        image = path.read_bytes()
+        found = to_input(image, IMAGENET, "torchvision").int()
+        expected = to_input(image, IMAGENET, "pil").int()
+        assert found.shape == expected.shape == (3, 224, 224)
+        difference = (found - expected).abs()
+        assert difference.float().mean() < 1, path.name
+        assert difference.max() <= 24, path.name
+
+
+@needs_shared
+def test_a_batch_is_its_images() -> None:
+    images = [path.read_bytes() for path in photos()]
+    inputs = [to_input(image, IMAGENET, "pil") for image in images]
+    batch = normalise(inputs, IMAGENET, CPU)
+    assert batch.dtype == torch.float32
+    assert batch.shape == (len(images), 3, 224, 224)
+    for row, image in zip(batch, images, strict=True):
+        assert torch.equal(row, reference(image, IMAGENET))
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    ("image", "exact"),
+    [
+        (saved(gradient().convert("L"), "PNG"), True),
+        (saved(gradient().convert("L"), "JPEG", quality=95), False),
+        (saved(gradient().convert("P"), "PNG"), True),
+        (saved(gradient().convert("RGBA"), "PNG"), True),
+        (saved(gradient().convert("LA"), "PNG"), True),
+        (saved(gradient().convert("1"), "PNG"), True),
+        (saved(gradient().convert("CMYK"), "JPEG", quality=95), False),
+    ],
+    ids=["grey png", "grey jpeg", "palette", "alpha", "grey alpha", "bilevel", "cmyk jpeg"],
+)
+def test_every_mode_gives_three_channels(image: bytes, exact: bool, decoder: str) -> None:
+    found = to_input(image, Preprocessing(), decoder)
+    assert found.dtype == torch.uint8
+    assert found.shape == (3, 40, 60)
+    with Image.open(io.BytesIO(image)) as opened:
+        expected = np.asarray(opened.convert("RGB")).transpose(2, 0, 1)
+    difference = np.abs(found.numpy().astype(int) - expected)
+    assert difference.max() <= (0 if exact else 8)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_sixteen_bits_per_channel(decoder: str) -> None:
+    # ImageNet's originals have none; folders of users may.
+    deep = np.linspace(0, 65535, 40 * 60).reshape(40, 60).astype(np.uint16)
+    image = saved(Image.fromarray(deep), "PNG")
+    found = to_input(image, Preprocessing(), decoder)
+    assert found.dtype == torch.uint8
+    assert found.shape == (3, 40, 60)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_exif_orientation_is_ignored(orientation: int, decoder: str) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    turned = saved(gradient(), "JPEG", quality=95, exif=exif)
+    plain = saved(gradient(), "JPEG", quality=95)
+    found = to_input(turned, Preprocessing(), decoder)
+    assert torch.equal(found, to_input(plain, Preprocessing(), decoder))
+    assert found.shape == (3, 40, 60)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(
+    "image",
+    [
+        b"",
+        b"\0",
+        b"not an image",
+        saved(gradient(), "PNG")[:80],
+        saved(gradient(), "JPEG")[:200],
+        saved(gradient(), "PNG")[:40],
+        b"\xff\xd8\xff" + b"junk" * 20,
+        b"\x89PNG\r\n\x1a\n" + b"junk" * 20,
+    ],
+    ids=["empty", "zero", "words", "half png", "half jpeg", "png header", "jpeg junk", "png junk"],
+)
+def test_what_is_no_image_is_told(image: bytes, decoder: str) -> None:
+    with pytest.raises(UndecodableImageError) as refused:
+        to_input(image, Preprocessing(), decoder)
+    assert str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_damaged_image_is_pixels_or_undecodable_and_nothing_else(decoder: str) -> None:
+    rng = np.random.default_rng(0)
+    originals = [saved(gradient(), "PNG"), saved(gradient(), "JPEG")]
+    for trial in range(400):
+        damaged = bytearray(originals[trial % 2])
+        for _ in range(int(rng.integers(1, 6))):
+            damaged[int(rng.integers(8, len(damaged)))] = int(rng.integers(256))
+        try:
+            assert to_input(bytes(damaged), Preprocessing(crop=8), decoder).shape == (3, 8, 8)
+        except UndecodableImageError as refused:
+            assert str(refused)
+
+
+def test_a_refusal_is_worded_the_same_in_every_run() -> None:
+    # It stands in the rows of predictions, which are a pure function of shard, model and numerics.
+    for decoder in DECODERS:
+        with pytest.raises(UndecodableImageError) as refused:
+            to_input(b"not an image", Preprocessing(), decoder)
+        assert "0x" not in str(refused.value)
+
+
+def test_images_of_unequal_size_need_a_crop() -> None:
+    images = [torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(3, 4, 5, dtype=torch.uint8)]
+    with pytest.raises(ValueError, match="differ in size after preprocessing; give `resize` and"):
+        normalise(images, Preprocessing(), CPU)

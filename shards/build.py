@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from shards.errors import ShardError
 from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, compose_manifest
-from shards.sample import ClassList, Sample, Skipped
+from shards.sample import Sample, Skipped
 from shards.samples import samples_table
 from shards.sources.source import Source, digest
 from shards.store import Store
@@ -92,7 +92,7 @@ def build_shard(source: Source, store: Store, folder: str, recipe: Recipe, shard
     entry = None
     if written.placed:
         name = recipe.shard_name(shard)
-        store.publish(f"{folder}/{name}", spool.getvalue())
+        store.publish(f"{folder}/{name}", spool.getbuffer())
         entry = ShardEntry(
             url=name,
             nsamples=len(written.placed),
@@ -111,8 +111,14 @@ def finish(source: Source, store: Store, folder: str, recipe: Recipe) -> Manifes
         ShardError: a part is missing, or the counts of the parts do not add up.
     """
     parts = [_read_part(store, folder, shard) for shard in range(recipe.shard_count)]
-    manifest = compose(parts, source.classes, source.layout, recipe)
-    samples = _all_samples(parts)
+    tables = [part.samples for part in parts] or [samples_table(0, [])]
+    samples = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    if not samples.num_rows:
+        raise ShardError(
+            f"{recipe.dataset} {recipe.split}: none of {recipe.entries} entries is a sample; "
+            f"{'the first: ' + parts[0].skipped[0].reason if parts else 'the source is empty'}"
+        )
+    manifest = compose(parts, samples, source, recipe)
     with store.publishing(f"{folder}/{SAMPLES_NAME}") as file:
         pq.write_table(samples, file, compression="zstd")
     store.publish(f"{folder}/{MANIFEST_NAME}", manifest.to_json())
@@ -120,23 +126,18 @@ def finish(source: Source, store: Store, folder: str, recipe: Recipe) -> Manifes
     return manifest
 
 
-def compose(parts: list[Part], classes: ClassList, layout: str, recipe: Recipe) -> Manifest:
-    """The manifest over all parts of a recipe."""
+def compose(parts: list[Part], samples: pa.Table, source: Source, recipe: Recipe) -> Manifest:
+    """The manifest over all parts of a recipe; ``samples`` are those of all parts."""
     return compose_manifest(
         dataset=recipe.dataset,
         split=recipe.split,
-        layout=layout,
-        classes=classes,
+        layout=source.layout,
+        classes=source.classes,
         shardlist=[part.entry for part in parts if part.entry],
-        samples=_all_samples(parts),
+        samples=samples,
         skipped=[entry for part in parts for entry in part.skipped],
         entries=recipe.entries,
     )
-
-
-def _all_samples(parts: list[Part]) -> pa.Table:
-    tables = [part.samples for part in parts] or [samples_table(0, [])]
-    return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
 
 
 def _part_name(shard: int) -> str:

@@ -80,6 +80,10 @@ class Manifest(_Frozen):
                 f"{self.entries} entries are not {in_shards} samples in shards (of {self.samples}) "
                 f"and {len(self.skipped)} skipped"
             )
+        if not len(self.class_ids) == len(self.class_names) == len(self.class_counts):
+            raise ValueError("class ids, names and counts are not equally many")
+        if len(set(self.class_ids)) != len(self.class_ids):
+            raise ValueError("class ids are not unique")
         if sum(self.class_counts) + self.unlabelled != self.samples:
             raise ValueError(f"the class counts do not add up to {self.samples} samples")
         return self

@@ -1,5 +1,6 @@
 """A sharded split at rest: opened through its manifest, every image checked as it is read."""
 
+import hashlib
 import io
 import zlib
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 
 from shards.errors import ShardError
 from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, digests_of
+from shards.samples import SCHEMA
 from shards.store import Store
 
 REMEDY = "remove its folder and build the shards again"
@@ -91,7 +93,8 @@ class ShardedSplit:
         manifest_path, samples_path = f"{folder}/{MANIFEST_NAME}", f"{folder}/{SAMPLES_NAME}"
         where = store.locate(samples_path)
         try:
-            manifest = Manifest.from_json(store.read(manifest_path), store.locate(manifest_path))
+            raw = store.read(manifest_path)
+            manifest = Manifest.from_json(raw, store.locate(manifest_path))
             samples = pq.read_table(io.BytesIO(store.read(samples_path)))
         except FileNotFoundError as error:
             raise ShardError(
@@ -99,9 +102,11 @@ class ShardedSplit:
             ) from error
         except pa.ArrowException as error:
             raise ShardError(f"{where} is not readable ({error}); {REMEDY}") from error
+        if SCHEMA.names != samples.column_names[: len(SCHEMA)]:
+            raise ShardError(f"{where} has other columns than samples.parquet has; {REMEDY}")
         if manifest.digests.model_dump() != asdict(digests_of(manifest, samples)):
             raise ShardError(f"{where} is not the one that the manifest describes; {REMEDY}")
-        return cls(store, folder, manifest, manifest.dataset_version, samples)
+        return cls(store, folder, manifest, hashlib.sha256(raw).hexdigest(), samples)
 
     def shards(self) -> list[Shard]:
         """All shards, in order."""

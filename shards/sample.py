@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from shards.image import ImageHeader
 
-KEY_PATTERN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_-]{0,89}")
+KEY_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,90}")
 
 
 def webdataset_key(source_name: str) -> str:

@@ -90,9 +90,13 @@ def digests(samples: pa.Table, shards: Mapping[str, str]) -> Digests:
     keys = "\n".join(ordered["key"].to_pylist()).encode()
     image_hashes = b"".join(ordered["sha256"].to_pylist())
     targets = np.asarray(pc.fill_null(ordered["target"], -1), dtype="<i4").tobytes()
-    layout = "\n".join(f"{name} {sha256}" for name, sha256 in shards.items()).encode()
+    tars = "\n".join(f"{name} {sha256}" for name, sha256 in shards.items()).encode()
+    places = "\n".join(samples["key"].to_pylist()).encode() + b"".join(
+        np.asarray(samples[name], dtype="<i8").tobytes()
+        for name in ("shard", "offset", "length", "crc32")
+    )
     return Digests(
         images=hashlib.sha256(keys + b"\0" + image_hashes).hexdigest(),
         targets=hashlib.sha256(keys + b"\0" + targets).hexdigest(),
-        layout=hashlib.sha256(layout).hexdigest(),
+        layout=hashlib.sha256(tars + b"\0" + places).hexdigest(),
     )

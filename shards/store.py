@@ -77,7 +77,7 @@ class Store:
         names = {PurePosixPath(str(entry)).name for entry in entries}
         return sorted(name for name in names if not name.startswith("."))
 
-    def publish(self, path: str, content: bytes) -> None:
+    def publish(self, path: str, content: bytes | memoryview) -> None:
         """Make ``path`` appear with ``content``, whole; a file of that name is replaced."""
         with self.publishing(path) as file:
             file.write(content)
@@ -105,13 +105,15 @@ class Store:
             ) from error
 
     def _upload(self, spool: IO[bytes], target: str) -> None:
-        with self.filesystem.open(target, "wb") as upload:
-            try:
-                while block := spool.read(COPY_BYTES):
-                    upload.write(block)
-            except BaseException:
-                upload.discard()
-                raise
+        upload = self.filesystem.open(target, "wb")
+        try:
+            while block := spool.read(COPY_BYTES):
+                upload.write(block)
+        except BaseException:
+            upload.discard()
+            upload.closed = True  # closing, even by the garbage collector, completes the upload
+            raise
+        upload.close()
 
     def remove_folder(self, folder: str) -> None:
         """Delete a folder and what is in it. Raises FileNotFoundError."""

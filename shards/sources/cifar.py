@@ -7,11 +7,9 @@ read by an unpickler that knows the four names NumPy arrays need and refuses eve
 import hashlib
 import io
 import pickle
-import tarfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from shards.errors import SourceError
 from shards.image import ImageHeader, encode_png
 from shards.sample import ClassList, Sample, Skipped
+from shards.sources.archive import read_files
 from shards.sources.source import digest
 
 BATCHES = {"test": ("test_batch",), "train": tuple(f"data_batch_{i}" for i in range(1, 6))}
@@ -98,12 +97,9 @@ def parse_batch(content: bytes, name: str) -> Batch:
 class CifarSource:
     """CIFAR-10, split ``train`` or ``test``, in the official order."""
 
-    layout: str
     split: str
     identity: str
-    contents: Callable[[], dict[str, bytes]] = field(repr=False)
-    _batches: list[Batch] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    contents: Callable[[], Mapping[str, bytes]] = field(repr=False)
 
     @classmethod
     def open(cls, location: Path, split: str) -> "CifarSource":
@@ -115,37 +111,32 @@ class CifarSource:
         if split not in BATCHES:
             raise SourceError(f"CIFAR-10 has the splits test and train, not {split!r}")
         names = BATCHES[split]
-        for folder in (location, location / FOLDER):
-            if all((folder / name).is_file() for name in names):
-                reading = partial(_read_folder, folder, names)
-                return cls._of("cifar10 python folder", split, reading)
         archive = location / ARCHIVE if location.is_dir() else location
-        if archive.is_file():
-            reading = partial(_read_archive, archive, names)
-            return cls._of("cifar10 python tar.gz", split, reading)
+        for place in (location, location / FOLDER, archive):
+            if place.is_file() or all((place / name).is_file() for name in names):
+                reading = partial(read_files, place, names, f"fetch {ARCHIVE} again")
+                hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in reading().items()}
+                return cls(split, digest("cifar10", split, hashes), reading)
         raise SourceError(
             f"{location}: no {ARCHIVE} and no folder with {', '.join(names)}; "
             f"point `location` at the archive or at the folder it unpacks to"
         )
 
-    @classmethod
-    def _of(
-        cls, layout: str, split: str, contents: Callable[[], dict[str, bytes]]
-    ) -> "CifarSource":
-        # The same batches give the same identity, packed or not.
-        hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in contents().items()}
-        return cls(layout, split, digest("cifar10", split, hashes), contents)
+    @property
+    def layout(self) -> str:
+        """The same for the archive and its folder, since the samples are."""
+        return "cifar10 python"
 
     @property
     def classes(self) -> ClassList:
         return CIFAR10_CLASSES
 
     def __len__(self) -> int:
-        return sum(len(batch.labels) for batch in self._loaded())
+        return sum(len(batch.labels) for batch in self._batches)
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
         position = 0
-        for batch in self._loaded():
+        for batch in self._batches:
             first, last = max(start - position, 0), min(stop - position, len(batch.labels))
             for row in range(first, last):
                 yield self._sample(batch, row, position + row)
@@ -160,30 +151,6 @@ class CifarSource:
         key = f"cifar10_{self.split}_{index:05d}"
         return Sample(key=key, image=image, header=HEADER, label=label, source_name=name)
 
-    def _loaded(self) -> list[Batch]:
-        with self._lock:
-            if not self._batches:
-                parsed = [parse_batch(raw, name) for name, raw in self.contents().items()]
-                self._batches.extend(parsed)
-        return self._batches
-
-
-def _read_folder(folder: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    return {name: (folder / name).read_bytes() for name in names}
-
-
-def _read_archive(archive: Path, names: tuple[str, ...]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                name = member.name.rsplit("/", 1)[-1]
-                if name in names and member.isfile() and (file := tar.extractfile(member)):
-                    found[name] = file.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise SourceError(
-            f"{archive}: cannot be read as a tar archive ({error}); fetch it again"
-        ) from error
-    if missing := [name for name in names if name not in found]:
-        raise SourceError(f"{archive}: {', '.join(missing)} missing; is this {ARCHIVE}?")
-    return {name: found[name] for name in names}
+    @cached_property
+    def _batches(self) -> tuple[Batch, ...]:
+        return tuple(parse_batch(raw, name) for name, raw in self.contents().items())

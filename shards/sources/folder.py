@@ -11,7 +11,7 @@ from shards.errors import SourceError
 from shards.image import read_header
 from shards.sample import ClassList, Sample, Skipped, webdataset_key
 from shards.sources.cifar import CIFAR10_CLASSES
-from shards.sources.source import SourceSpec, digest
+from shards.sources.source import SourceSpec, digest, printable
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
@@ -28,6 +28,7 @@ def imagenet_classes() -> ClassList:
 
 @dataclass(frozen=True, slots=True)
 class _File:
+    path: Path
     name: str
     key: str
     label: str | None
@@ -53,15 +54,18 @@ class FolderSource:
         root = spec.location
         if not root.is_dir():
             raise SourceError(f"{root}: no such folder; point `location` at a folder of images")
-        paths = sorted(path for path in root.glob(spec.include) if path.is_file())
+        try:
+            paths = sorted(path for path in root.glob(spec.include) if _is_visible(path, root))
+        except (ValueError, NotImplementedError) as error:
+            raise SourceError(f"include {spec.include!r} is not a glob: {error}") from error
         if not paths:
             raise SourceError(f"{root}: no file matches {spec.include!r}")
         labels = [_label_text(path, root, spec.label_pattern) for path in paths]
-        folders = tuple(sorted({label for label in labels if label is not None}))
+        folders = _class_names(paths, labels)
         classes = _class_list(spec.classes, folders)
-        names = [path.relative_to(root).as_posix() for path in paths]
+        names = [printable(path.relative_to(root).as_posix()) for path in paths]
         keys = _unique_keys(names)
-        files = tuple(_File(*row) for row in zip(names, keys, labels, strict=True))
+        files = tuple(_File(*row) for row in zip(paths, names, keys, labels, strict=True))
         stats = [path.stat() for path in paths]
         listing = [
             [name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(names, stats, strict=True)
@@ -86,11 +90,29 @@ class FolderSource:
         if file.label not in index_of:
             return Skipped(source_name=file.name, reason=f"no such class: {file.label}")
         try:
-            image = (self.root / file.name).read_bytes()
+            image = file.path.read_bytes()
             header = read_header(image)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            return Skipped(source_name=file.name, reason=error.strerror or "unreadable")
+        except ValueError as error:
             return Skipped(source_name=file.name, reason=str(error))
         return Sample(file.key, image, header, index_of[file.label], file.name)
+
+
+def _is_visible(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path.is_file() and not hidden
+
+
+def _class_names(paths: list[Path], labels: list[str | None]) -> tuple[str, ...]:
+    """The labels of image files; in the order of numbers if all of them are numbers."""
+    found = {
+        label
+        for path, label in zip(paths, labels, strict=True)
+        if label is not None and path.suffix.lower() in IMAGE_SUFFIXES
+    }
+    numeric = all(label.isdecimal() for label in found)
+    return tuple(sorted(found, key=int) if numeric else sorted(found))
 
 
 def _label_text(path: Path, root: Path, pattern: str | None) -> str | None:
@@ -112,7 +134,10 @@ def _class_list(declared: str | tuple[str, ...] | None, folders: tuple[str, ...]
         case "imagenet":
             return imagenet_classes()
         case tuple():
-            return ClassList.of_names(declared)
+            try:
+                return ClassList.of_names(declared)
+            except ValueError as error:
+                raise SourceError(f"classes: {error}") from error
         case _:
             return ClassList.of_names(folders)
 

@@ -18,7 +18,8 @@ import scipy.io
 from shards.errors import SourceError
 from shards.image import read_header
 from shards.sample import ClassList, Sample, Skipped, webdataset_key
-from shards.sources.source import digest
+from shards.sources.archive import read_files
+from shards.sources.source import digest, printable
 
 IMAGES = "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12"
@@ -42,8 +43,8 @@ class Devkit:
         Raises:
             SourceError: a file of the kit is missing or unreadable.
         """
-        files = _devkit_files(location)
-        truth_raw, meta_raw = files[GROUND_TRUTH], files[META]
+        remedy = f"name the {DEVKIT}.tar.gz as `devkit` in the plan"
+        truth_raw, meta_raw = read_files(location, (GROUND_TRUTH, META), remedy).values()
         wnids = _wnid_of_ilsvrc_id(meta_raw, location)
         ordered = sorted(wnids.values())
         index_of = {wnid: index for index, (wnid, _) in enumerate(ordered)}
@@ -58,32 +59,6 @@ class Devkit:
         )
         hashes = [hashlib.sha256(raw).hexdigest() for raw in (truth_raw, meta_raw)]
         return cls(classes=classes, ground_truth=truth, identity=digest(hashes))
-
-
-def _devkit_files(location: Path) -> Mapping[str, bytes]:
-    wanted = (GROUND_TRUTH, META)
-    found: dict[str, bytes] = {}
-    try:
-        if location.is_dir():
-            for name in wanted:
-                for path in sorted(location.rglob(name)):
-                    found[name] = path.read_bytes()
-        else:
-            with tarfile.open(location) as tar:
-                for member in tar:
-                    name = member.name.rsplit("/", 1)[-1]
-                    if name in wanted and member.isfile() and (file := tar.extractfile(member)):
-                        found[name] = file.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise SourceError(
-            f"development kit {location} cannot be read ({error}); name it as `devkit` in the plan"
-        ) from error
-    if missing := [name for name in wanted if name not in found]:
-        raise SourceError(
-            f"development kit {location}: {', '.join(missing)} missing; "
-            f"unpack or fetch {DEVKIT}.tar.gz again"
-        )
-    return found
 
 
 def _wnid_of_ilsvrc_id(meta: bytes, location: Path) -> Mapping[int, tuple[str, str]]:
@@ -189,19 +164,21 @@ def _scan(tar: Path) -> tuple[_Member, ...]:
             for info in archive:
                 if info.isdir():
                     continue
-                name = info.name.removeprefix("./")
+                name = printable(info.name.removeprefix("./"))
                 refusal = None if info.isreg() else "not a regular file"
                 if name in seen:
                     refusal = "duplicate name"
                 seen.add(name)
                 members.append(_Member(name, info.offset_data, info.size, refusal))
+            end = archive.offset
+        with tar.open("rb") as file:
+            file.seek(end)
+            whole = file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
     except (tarfile.TarError, EOFError) as error:
         raise SourceError(f"{tar}: cut short or not a tar ({error}); fetch it again") from error
-    end = max((member.offset + member.size for member in members), default=0)
-    if end > tar.stat().st_size:
-        raise SourceError(
-            f"{tar}: cut short at {tar.stat().st_size} bytes, {end} expected; fetch it again"
-        )
+    if not whole:
+        # tarfile ends silently at a header that is cut or damaged.
+        raise SourceError(f"{tar}: cut short or damaged after {len(members)} files; fetch it again")
     return tuple(sorted(members, key=lambda member: (member.name, member.offset)))
 
 

@@ -59,12 +59,12 @@ class SourceSpec(BaseModel):
     label_pattern: str | None = Field(
         default=None,
         description="folder: a regular expression on the file name whose first group is the label; "
-        "without it the label is the name of the parent folder.",
+        "without it the label is the name of the top-level sub-folder.",
     )
     classes: Literal["cifar10", "imagenet"] | tuple[str, ...] | None = Field(
         default=None,
         description="folder: class ids in order, or the name of a built-in list; "
-        "without it the sorted names of the sub-folders.",
+        "without it the sorted names of the sub-folders that hold images.",
     )
 
 
@@ -72,3 +72,8 @@ def digest(*facts: object) -> str:
     """Hex SHA-256 of facts that JSON can hold."""
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def printable(name: str) -> str:
+    """A file name as it can be written down: bytes that are no UTF-8 become U+FFFD."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")

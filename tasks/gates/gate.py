@@ -25,12 +25,16 @@ from tasks.gates.sentences import (
     class_sentence,
     overall_sentence,
 )
+from tasks.metrics.confusion import AVERAGES
+from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES
-from tasks.metrics.words import metric_title
+from tasks.metrics.words import LOSSES, metric_title
 
 SHOWN_CLASSES = 10
+UNCOUNTED = frozenset({*AVERAGES, *LOSSES})
+"""Metrics whose interval cannot be had again at another confidence from counts."""
 ORDER: tuple[VerdictState, ...] = ("failed", "inconclusive", "passed")
 """Of several states the first of these counts."""
 
@@ -43,14 +47,16 @@ class Gate(BaseModel):
     metric: str = Field(description=f"One of {', '.join((*OVERALL_NAMES, *CLASS_NAMES))}.")
     scope: Literal["overall", "each_class"] = "overall"
     classes: tuple[str, ...] | None = Field(
-        default=None, description="Class ids or unique names; then only these are judged."
+        default=None,
+        min_length=1,
+        description="Class ids or unique names; then only these are judged.",
     )
     min: float | None = None
     max: float | None = None
     policy: Policy | None = Field(
         default=None, description="Default: proven; for each_class, not_disproven."
     )
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    confidence: Annotated[float, Field(gt=0, lt=1)] = CONFIDENCE
     severity: Literal["fail", "warn"] = "fail"
     datasets: tuple[str, ...] | None = Field(default=None, description="Only on these datasets.")
     models: tuple[str, ...] | None = Field(default=None, description="Only for these models.")
@@ -64,6 +70,10 @@ class Gate(BaseModel):
         names = CLASS_NAMES if self.per_class else OVERALL_NAMES
         if self.metric not in names:
             raise ValueError(f"{self.metric!r} is no such metric; allowed here: {', '.join(names)}")
+        if self.confidence != CONFIDENCE and self.metric in UNCOUNTED:
+            raise ValueError(
+                f"{self.metric} has its interval at {CONFIDENCE} only; leave out `confidence`"
+            )
         return self
 
     @property

@@ -37,6 +37,8 @@ class ConfusionMatrix:
     @classmethod
     def of(cls, targets: NDArray[np.integer], predicted: NDArray[np.integer], classes: int) -> Self:
         """Count pairs. Raises ValueError if an index is not a class."""
+        if len(targets) != len(predicted):
+            raise ValueError(f"{len(targets)} targets for {len(predicted)} predictions")
         for name, indices in (("target", targets), ("prediction", predicted)):
             if len(indices) and not (indices.min() >= 0 and indices.max() < classes):
                 raise ValueError(f"a {name} is not between 0 and {classes - 1}")

@@ -55,6 +55,8 @@ class Scoring(Record):
 
 def compose_scoring(evaluation: Evaluation, classes: ClassList, tallies: Tallies) -> Scoring:
     """All numbers of an evaluation under the targets of its dataset."""
+    if len(classes) != tallies.confusion.classes:
+        raise ValueError(f"{len(classes)} classes for tallies over {tallies.confusion.classes}")
     identity = f"{evaluation.id} {evaluation.targets_digest} {METRICS_REVISION}"
     matrix = tallies.confusion
     targets, predictions = matrix.counts.nonzero()

@@ -9,6 +9,7 @@ METRICS_REVISION = 1
 """Raise it when a figure changes for equal tallies; scorings of another revision are kept apart."""
 
 TOP_KS = (1, 5)
+ROUNDING = 1e-12
 OVERALL_NAMES = (*(f"top{k}" for k in TOP_KS), *AVERAGES, "nll", "brier")
 CLASS_NAMES = ("precision", "recall", "f1")
 
@@ -64,28 +65,19 @@ def _average_metrics(tallies: Tallies) -> list[Metric]:
         return [Metric.undefined(name, "no_samples") for name in AVERAGES]
     points = matrix.averages()
     replicates = matrix.bootstrap_averages(REPLICATES, SEED)
-    found: list[Metric] = []
-    for name in AVERAGES:
-        low, high = centred_percentiles(points[name], replicates[name])
-        if low == high:
-            # No resample differs: every sample was right, or every one wrong. That says no more
-            # than n of n, or 0 of n, does.
-            low, high = wilson(round(points[name] * matrix.n), matrix.n)
-        found.append(
-            Metric(
-                name=name, value=points[name], low=low, high=high, n=matrix.n, method="bootstrap"
-            )
-        )
-    return found
+    # A figure rests on at most so many independent samples: those that were right, if any was.
+    basis = int(matrix.hits.sum()) or matrix.n
+    return [_average(name, points[name], replicates[name], matrix.n, basis) for name in AVERAGES]
 
 
-def _average(name: str, point: float, replicates: Rates, n: int) -> Metric:
+def _average(name: str, point: float, replicates: Rates, n: int, basis: int) -> Metric:
     low, high = centred_percentiles(point, replicates)
     method: IntervalMethod = "bootstrap"
-    if low == high:
-        # No resample differs: every sample was right, or every one wrong. That says no more than
-        # n of n, or 0 of n, does.
-        (low, high), method = wilson(round(point * n), n), "wilson"
+    if high - low < ROUNDING:
+        # No resample differs, as where every sample is right, or every one wrong. That says no
+        # more than all of so many, or none of them, does.
+        (low, high), method = wilson(round(point * basis), basis), "wilson"
+        low, high = min(low, point), max(high, point)
     return Metric(name=name, value=point, low=low, high=high, n=n, method=method)
 
 

@@ -50,6 +50,10 @@ class Scored:
         lengths = {len(self.keys), len(self.targets), len(self.scores), len(self.errors)}
         if len(lengths) != 1 or self.scores.ndim != 2:
             raise ValueError(f"columns of unequal length: {sorted(lengths)}")
+        classes = self.scores.shape[1]
+        for key, target in zip(self.keys, self.targets, strict=True):
+            if target is not None and not 0 <= target < classes:
+                raise ValueError(f"target {target} of {key} is none of {classes} classes")
 
 
 def log_probabilities(scores: NDArray[np.float32], output: Output) -> NDArray[np.float64]:
@@ -71,6 +75,8 @@ def check_output(scores: NDArray[np.float32], output: Output) -> str | None:
     """Why ``scores`` cannot be what ``output`` declares, or None."""
     if np.isnan(scores).any() or (scores == np.inf).any():
         return "the model returned NaN or infinity"
+    if scores.shape[1] and np.isneginf(scores).all(axis=1).any():
+        return "the model returned nothing but -infinity for an image"
     sums = scores.astype(np.float64).sum(axis=1)
     spread = bool(((scores >= 0) & (scores <= 1)).all())
     like_probabilities = spread and bool(np.allclose(sums, 1, atol=1e-3))
@@ -91,9 +97,6 @@ def prediction_rows(scored: Scored) -> pa.Table:
     labelled = good & np.array([target is not None for target in scored.targets], dtype=bool)
     targets = np.array([-1 if t is None else t for t in scored.targets], dtype=np.int32)
     classes = scored.scores.shape[1]
-    if labelled.any() and int(targets.max()) >= classes:
-        worst = int(targets.argmax())
-        raise ValueError(f"target {targets[worst]} of {scored.keys[worst]}: only {classes} classes")
     # Failed rows carry arbitrary numbers; zeros keep them from warning on the way to null.
     scores = np.where(good[:, None], scored.scores, np.float32(1 / max(classes, 1)))
     logs = log_probabilities(scores, scored.output)

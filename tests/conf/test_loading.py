@@ -199,7 +199,9 @@ def test_a_section_that_is_left_empty_is_the_default(write: Write) -> None:
     assert plan.runtime.batch_size == 64
 
 
-@pytest.mark.parametrize("text", ["a: [", "a: b: c", "\tname: x", "a: !!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text", ["a: [", "a: b: c", "\tname: x", "a: !!python/object:os.system {}"]
+)
 def test_bad_yaml(write: Write, text: str) -> None:
     path = write(text)
     assert message(path).startswith(f"plan {path} is not readable as YAML: ")

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tasks.gates.gate import Gate
-from tasks.metrics.words import figure
 from tasks.metrics.metric import STATE_SENTENCES, Metric
+from tasks.metrics.words import figure
 from tasks.night import SEVERITY, SkippedNote
 from tasks.records import Pair
 from tasks.report.build import LISTED_SKIPPED, build_report

@@ -133,7 +133,7 @@ def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) 
     OUT.print(table)
     OUT.print()
     for outcome in outcomes:
-        OUT.print(f"{outcome.pair}: {outcome.message}", markup=False, style="dim")
+        OUT.print(f"{outcome.pair}: {outcome.message}", markup=False, soft_wrap=True)
 
 
 def print_work(work: Work) -> None:

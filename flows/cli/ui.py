@@ -31,13 +31,19 @@ def ui(
             f"{home}: no such folder; run `nightmark demo` first or name a PREFECT_HOME"
         )
     environment.isolate(home)
-    server = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
-        [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
+    base = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start"],
         stdout=subprocess.DEVNULL,
-        env=os.environ,
+        # Without its own address the page in the browser would ask the default port.
+        env={
+            **os.environ,
+            "PREFECT_SERVER_API_HOST": "127.0.0.1",
+            "PREFECT_SERVER_API_PORT": str(port),
+            "PREFECT_SERVER_UI_API_URL": f"{base}/api",
+        },
     )
     try:
-        base = f"http://127.0.0.1:{port}"
         _wait_until_ready(server, base)
         OUT.print(f"Prefect UI: {_latest_run(base)}  (Ctrl-C ends it)", soft_wrap=True)
         server.wait()

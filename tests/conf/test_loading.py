@@ -89,8 +89,10 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             changed("batch_size", "batchsize"),
             18,
             "runtime.batchsize",
-            "root, devices, precision, decoder, batch_size, samples_per_shard, shards_per_task, "
-            "keep_scores, max_failed",
+            (
+                "root, devices, precision, decoder, batch_size, samples_per_shard, shards_per_task, "
+                "keep_scores, max_failed"
+            ),
         ),
         # Named like the tags that pydantic puts into a key path.
         (
@@ -115,8 +117,10 @@ def test_an_unknown_key(write: Write, text: str, line: int, key: str, allowed: s
         (
             changed("batch_size: 16", "batch_size: many"),
             18,
-            "runtime.batch_size: input should be a valid integer, unable to parse string as an "
-            "integer (found 'many')",
+            (
+                "runtime.batch_size: input should be a valid integer, unable to parse string as an "
+                "integer (found 'many')"
+            ),
         ),
         (
             changed("batch_size: 16", "batch_size: 0"),
@@ -137,14 +141,18 @@ def test_an_unknown_key(write: Write, text: str, line: int, key: str, allowed: s
         (
             changed("    location: images", "    location: package:not_there/x"),
             6,
-            "datasets.0.location: the package 'not_there' is not installed; for the demo: "
-            "pip install 'nightmark[demo]' (found 'package:not_there/x')",
+            (
+                "datasets.0.location: the package 'not_there' is not installed; for the demo: "
+                "pip install 'nightmark[demo]' (found 'package:not_there/x')"
+            ),
         ),
         (
             changed("timm:resnet18", "tim:resnet18"),
             9,
-            "models.0.loader: string should match pattern "
-            "'^((torchvision|timm|module):.+|imported)$' (found 'tim:resnet18')",
+            (
+                "models.0.loader: string should match pattern "
+                "'^((torchvision|timm|module):.+|imported)$' (found 'tim:resnet18')"
+            ),
         ),
         (
             changed("    loader:", "    datasets: [e]\n    loader:"),
@@ -191,12 +199,6 @@ def test_several_faults_are_as_many_lines(write: Write) -> None:
     path = write(changed("resize: 32", "resise: 32").replace("batch_size: 16", "batch_size: x"))
     lines = message(path).splitlines()
     assert [line.removeprefix(f"{path}:").split(":")[0] for line in lines] == ["11", "18"]
-
-
-def test_a_section_that_is_left_empty_is_the_default(write: Write) -> None:
-    # What is left of a section when all its lines are commented out.
-    plan = load(write(changed("  batch_size: 16\n", "")), environment={})
-    assert plan.runtime.batch_size == 64
 
 
 @pytest.mark.parametrize(

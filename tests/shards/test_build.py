@@ -100,17 +100,20 @@ def test_a_corrected_label_moves_the_targets_and_their_layout(store: Store) -> N
     assert [old == new for old, new in pairs] == [False, True, True, True]
 
 
-def test_nothing_but_skipped_entries(store: Store) -> None:
-    manifest = build(ListSource([Skipped(f"{i}.png", "zero bytes") for i in range(4)]), store)
-    assert (manifest.entries, manifest.samples, manifest.shardlist) == (4, 0, ())
-    assert sorted(files(store)) == [MANIFEST_NAME, SAMPLES_NAME]
-    assert ShardedSplit.open(store, FOLDER).shards() == []
+def test_nothing_but_skipped_entries_is_refused_before_anything_is_published(store: Store) -> None:
+    source = ListSource([Skipped(f"{i}.png", "zero bytes") for i in range(4)])
+    for _ in range(2):  # the parts that are left do not make a second build pass
+        with pytest.raises(
+            ShardError, match="made test: none of 4 entries is a sample; the first: zero bytes"
+        ):
+            build(source, store)
+        assert all(name.startswith(f"{PARTS}/") for name in files(store))
 
 
-def test_an_empty_source(store: Store) -> None:
-    manifest = build(ListSource([]), store)
-    assert (manifest.entries, manifest.samples, manifest.shardlist) == (0, 0, ())
-    assert sorted(files(store)) == [MANIFEST_NAME, SAMPLES_NAME]
+def test_an_empty_source_is_refused_before_anything_is_published(store: Store) -> None:
+    with pytest.raises(ShardError, match="none of 0 entries is a sample; the source is empty"):
+        build(ListSource([]), store)
+    assert not Path(store.locate(FOLDER)).exists()
 
 
 def test_a_range_of_skipped_entries_makes_no_shard(store: Store) -> None:

@@ -1,4 +1,6 @@
+import hashlib
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +56,16 @@ def test_the_split_knows_its_version_and_rows(store: Store, folder: Path) -> Non
     assert [shard.rows["shard"].to_pylist() for shard in split.shards()] == [
         [number] * shard.entry.nsamples for number, shard in enumerate(split.shards())
     ]
+
+
+def test_the_version_is_the_digest_of_the_bytes_at_rest(store: Store, folder: Path) -> None:
+    path = folder / MANIFEST_NAME
+    usual = ShardedSplit.open(store, FOLDER)
+    assert usual.version == hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(json.dumps(json.loads(path.read_bytes())))
+    spaced = ShardedSplit.open(store, FOLDER)
+    assert spaced.manifest == usual.manifest
+    assert spaced.version == hashlib.sha256(path.read_bytes()).hexdigest() != usual.version
 
 
 def test_every_flipped_byte_of_an_image_is_found(store: Store, folder: Path) -> None:

@@ -93,3 +93,23 @@ def test_layout_is_the_shards_in_order() -> None:
         for shards in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}, {"a": "1"}, {"a": "2", "b": "1"})
     ]
     assert len(set(layouts)) == 4
+
+
+@pytest.mark.parametrize("name", ["shard", "offset", "length", "crc32"])
+def test_layout_moves_with_the_place_of_an_image(name: str) -> None:
+    rows = table(*SAMPLES)
+    position, field = rows.schema.get_field_index(name), rows.schema.field(name)
+    values = rows[name].to_pylist()
+    values[3] += 1
+    moved = rows.set_column(position, field, pa.array(values, field.type))
+    usual, found = (digests(each, {"a.tar": "00"}) for each in (rows, moved))
+    assert found.layout != usual.layout
+    assert (found.images, found.targets) == (usual.images, usual.targets)
+
+
+def test_layout_moves_with_the_order_of_rows() -> None:
+    rows = table(*SAMPLES)
+    swapped = rows.take([0, 1, 3, 2, 4, 5])
+    usual, found = (digests(each, {"a.tar": "00"}) for each in (rows, swapped))
+    assert found.layout != usual.layout
+    assert (found.images, found.targets) == (usual.images, usual.targets)

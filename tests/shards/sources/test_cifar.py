@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from shards.build import recipe_for
 from shards.errors import SourceError
-from shards.manifest import Manifest
+from shards.reader import ShardedSplit
 from shards.sample import Sample, Skipped
 from shards.sources.cifar import (
     ARCHIVE,
@@ -148,15 +149,40 @@ class TestReal:
 
 def test_packed_and_unpacked_give_the_same_dataset(tmp_path: Path, store: Store) -> None:
     batches = {"test_batch": made_batch()}
-    manifests: list[Manifest] = [
-        build(CifarSource.open(location, "test"), store, folder)
-        for folder, location in (
-            ("packed", made_archive(tmp_path / ARCHIVE, batches)),
-            ("unpacked", made_folder(tmp_path / FOLDER, batches)),
+    sources = [
+        CifarSource.open(location, "test")
+        for location in (
+            made_archive(tmp_path / ARCHIVE, batches),
+            made_folder(tmp_path / FOLDER, batches),
         )
     ]
-    assert manifests[0].shardlist == manifests[1].shardlist
-    assert manifests[0].digests == manifests[1].digests
+    recipes = {recipe_for(source, "made", "test", 3).name for source in sources}
+    assert len(recipes) == 1
+    packed, unpacked = (build(source, store, str(i)) for i, source in enumerate(sources))
+    assert packed.layout == unpacked.layout == "cifar10 python"
+    assert packed.to_json() == unpacked.to_json()
+    assert packed.dataset_version == unpacked.dataset_version
+    for folder, manifest in enumerate((packed, unpacked)):
+        assert ShardedSplit.open(store, str(folder)).version == manifest.dataset_version
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_source_travels_to_another_process(tmp_path: Path, packed: bool) -> None:
+    batches = {"test_batch": made_batch()}
+    make, name = (made_archive, ARCHIVE) if packed else (made_folder, FOLDER)
+    source = CifarSource.open(make(tmp_path / name, batches), "test")
+    unread = pickle.loads(pickle.dumps(source))
+    whole = list(source.read(0, 4))
+    for copy in (unread, pickle.loads(pickle.dumps(source))):
+        assert (copy.identity, copy.layout, len(copy)) == (source.identity, source.layout, 4)
+        assert list(copy.read(0, 4)) == whole
+
+
+def test_a_copy_in_a_folder_below_is_not_read(tmp_path: Path) -> None:
+    folder = made_folder(tmp_path / "x", {"test_batch": made_batch()})
+    before = CifarSource.open(folder, "test").identity
+    made_folder(folder / "tests_of_mine", {"test_batch": made_batch(seed=9)})
+    assert CifarSource.open(folder, "test").identity == before
 
 
 def test_any_range_is_a_part_of_the_whole(tmp_path: Path) -> None:
@@ -286,7 +312,7 @@ def test_a_tar_with_damage_inside_the_gzip_stream(tmp_path: Path) -> None:
 def test_what_is_no_archive(tmp_path: Path) -> None:
     path = tmp_path / "cifar.tar.gz"
     path.write_bytes(b"<html>404</html>")
-    with pytest.raises(SourceError, match=r"cifar\.tar\.gz: cannot be read as a tar"):
+    with pytest.raises(SourceError, match=rf"(?s)cifar\.tar\.gz cannot .* fetch {ARCHIVE} again$"):
         CifarSource.open(path, "test")
 
 

@@ -1,14 +1,16 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from shards.errors import SourceError
+from shards.reader import ShardedSplit
 from shards.sample import KEY_PATTERN, Sample, Skipped
 from shards.sources.folder import FolderSource, imagenet_classes
 from shards.sources.source import SourceSpec
 from shards.store import Store
-from tests.shards.made import build, encoded
+from tests.shards.made import FOLDER, build, encoded
 from tests.support.shared_data import SHARED, needs_shared
 
 PNG = encoded("PNG")
@@ -134,6 +136,52 @@ def test_a_name_that_is_no_utf8(tmp_path: Path, store: Store) -> None:
     made_folder(tmp_path, os.fsdecode(b"ant/\xfe.txt"), image=b"hello")
     manifest = build(opened(tmp_path), store)
     assert manifest.entries == 3
+    split = ShardedSplit.open(store, FOLDER)
+    assert split.samples["source_name"].to_pylist() == ["ant/a.png", "ant/\ufffd.png"]
+    assert [row.source_name for row in manifest.skipped] == ["ant/\ufffd.txt"]
+    read = [sample.image for shard in split.shards() for sample in shard.read()]
+    assert read == [PNG, PNG]
+
+
+def test_a_class_whose_name_is_no_utf8(tmp_path: Path, store: Store) -> None:
+    made_folder(tmp_path, "ant/a.png", os.fsdecode(b"k\xe4fer/b.png"))
+    manifest = build(opened(tmp_path), store)
+    assert manifest.class_names == ("ant", "k\ufffdfer")
+    assert manifest.class_counts == (1, 1)
+
+
+def test_hidden_files_and_folders_are_ignored(tmp_path: Path) -> None:
+    root = tmp_path / ".cache/images"  # where the folder itself lies does not matter
+    made_folder(root, "ant/a.png", "ant/._a.png", "ant/.DS_Store", ".git/x.png", ".top.png")
+    source = opened(root)
+    assert source.classes.ids == ("ant",)
+    assert [r.source_name for r in read(root)] == ["ant/a.png"]
+    shutil.rmtree(root / "ant")
+    with pytest.raises(SourceError, match="no file matches"):
+        opened(root)
+
+
+def test_labels_that_are_numbers_are_in_their_order(tmp_path: Path) -> None:
+    made_folder(tmp_path / "numbers", *[f"{label}/{label}.png" for label in (10, 9, 1, 0)])
+    assert opened(tmp_path / "numbers").classes.ids == ("0", "1", "9", "10")
+    assert keys_and_labels(read(tmp_path / "numbers")) == {"0": 0, "1": 1, "9": 2, "10": 3}
+    made_folder(tmp_path / "mixed", *[f"{label}/x.png" for label in ("10", "9", "ant")])
+    assert opened(tmp_path / "mixed").classes.ids == ("10", "9", "ant")
+    made_folder(tmp_path / "names", *[f"{label}_x.png" for label in ("10", "9", "1")])
+    assert opened(tmp_path / "names", label_pattern=r"^(\d+)_").classes.ids == ("1", "9", "10")
+
+
+def test_labels_that_are_the_same_number_have_one_order(tmp_path: Path) -> None:
+    labels = [f"{number:0{width}d}" for number in (1, 2, 3) for width in (4, 3, 2, 1)]
+    made_folder(tmp_path, *[f"{label}/x.png" for label in labels])
+    assert opened(tmp_path).classes.ids == tuple(labels)
+
+
+def test_a_folder_without_images_is_no_class(tmp_path: Path) -> None:
+    made_folder(tmp_path, "ant/a.png", "docs/readme.txt")
+    (tmp_path / "bee").mkdir()
+    assert opened(tmp_path).classes.ids == ("ant",)
+    assert Skipped("docs/readme.txt", "not named like an image") in read(tmp_path)
 
 
 def test_include_chooses(tmp_path: Path) -> None:

@@ -216,6 +216,13 @@ def test_what_is_skipped_and_why(tmp_path: Path, name: str, image: bytes, reason
     assert sum(isinstance(result, Sample) for result in results) == 1
 
 
+def test_a_name_that_is_no_utf8(tmp_path: Path, store: Store) -> None:
+    foreign = (b"foreign_\xff.JPEG".decode(errors="surrogateescape"), JPEG)
+    path = made_tar(tmp_path, (name_of(1), JPEG), foreign)
+    manifest = build(ImagenetSource.open(path, "val", KIT), store)
+    assert [row.source_name for row in manifest.skipped] == ["foreign_\ufffd.JPEG"]
+
+
 def test_a_png_under_a_jpeg_name_is_stored_as_png(tmp_path: Path, store: Store) -> None:
     image = encoded("PNG")
     [sample] = read_made(tmp_path, (name_of(1), image))
@@ -241,7 +248,7 @@ def test_a_missing_kit(tmp_path: Path) -> None:
     made_tar(tmp_path, (name_of(1), JPEG))
     with pytest.raises(SourceError, match=f"no {DEVKIT}.tar.gz beside .*name it as `devkit`"):
         ImagenetSource.open(tmp_path, "val")
-    with pytest.raises(SourceError, match=r"nowhere\.tar\.gz cannot be read"):
+    with pytest.raises(SourceError, match=r"nowhere\.tar\.gz cannot be read .*as `devkit`"):
         ImagenetSource.open(tmp_path, "val", tmp_path / "nowhere.tar.gz")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match=f"{GROUND_TRUTH}, {META} missing"):

@@ -4,17 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from pydantic import ValidationError
 
+from conf.plan import GatePreset
 from shards.sample import ClassList
-from tasks.gates.gate import Gate, Verdict, VerdictState, judge, overall_state
+from tasks.gates.gate import UNCOUNTED, Gate, Verdict, judge, overall_state
+from tasks.gates.sentences import VerdictState
+from tasks.metrics.confusion import AVERAGES
 from tasks.metrics.intervals import wilson
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.tallies import Sum, Tallies
 from tests.tasks.metrics.made_by_hand import rows_of, scoring_of, tallies_of
 
-PRESETS = Path(__file__).parents[3] / "conf/presets"
+DOCS = Path(__file__).parents[3] / "docs/metrics.md"
+PRESETS = ("cifar10", "imagenet")
 NAMES = ("cat", "dog", "otter", "crane", "fox", "hare", "mole", "seal", "swan", "crane")
 IDS = tuple(f"n{i:02}" for i in range(10))
 ZOO = ClassList(names=NAMES, ids=IDS)
@@ -40,6 +43,10 @@ def losses(values: list[float]) -> Scoring:
     return scoring_of(Tallies(plain.confusion, plain.ranks, Sum.of(np.array(values)), Sum(), 0, 0))
 
 
+def preset_gates(preset: str) -> tuple[Gate, ...]:
+    return GatePreset(preset=preset).gates()
+
+
 def of_each_class(floor: float = 0.5, **more) -> Gate:
     return Gate(metric="recall", scope="each_class", min=floor, **more)
 
@@ -48,16 +55,22 @@ def of_otters(floor: float = 0.5, **more) -> Gate:
     return Gate(metric="recall", classes=("otter",), min=floor, **more)
 
 
-@pytest.mark.parametrize("gate", [of_each_class(), of_otters()])
-def test_98_percent_right_and_12_percent_of_otters_fails(gate: Gate) -> None:
+@pytest.mark.parametrize(
+    ("gate", "interval"),
+    [
+        (of_each_class(), "99.5 % interval 4.1 % to 30.2 %"),
+        (of_otters(), "95 % interval 5.6 % to 23.8 %"),
+    ],
+)
+def test_98_percent_right_and_12_percent_of_otters_fails(gate: Gate, interval: str) -> None:
     scoring = zoo()
     top1 = scoring.metric("top1").value
     assert top1 == pytest.approx(0.98, abs=0.002)
     verdict = judge(gate, scoring)
     assert (verdict.state, verdict.failing) == ("failed", 1)
     assert verdict.evidence[0].class_index == OTTER
-    assert "recall of otter is 12.0 % (6 of 50; 95 % interval 5.6 % to 23.8 %)" in verdict.sentence
-    assert "of 100 images that show otter, the model finds 12" in verdict.sentence
+    assert verdict.sentence.startswith(f"Recall of otter is 12.0 % (6 of 50; {interval});")
+    assert "of 100 images that show otter, the model finds about 12." in verdict.sentence
     overall = judge(Gate(metric="top1", min=0.85), scoring)
     assert overall.state == "passed"
     assert overall_state([overall, verdict]) == "failed"
@@ -69,18 +82,25 @@ def test_a_named_class_needs_no_correction() -> None:
     assert wilson(6, 50)[1] < 0.3 < wilson(6, 50, 1 - 0.05 / 10)[1]
 
 
-def test_the_preset_for_cifar10_finds_the_otters() -> None:
-    gates = [Gate(**entry) for entry in yaml.safe_load((PRESETS / "cifar10.yaml").read_text())]
-    verdicts = [judge(gate, zoo()) for gate in gates]
-    assert [v.state for v in verdicts] == ["passed", "failed"]
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("classes", [10, 1_000])
+def test_every_preset_finds_the_otters(preset: str, classes: int) -> None:
+    scoring = zoo() if classes == 10 else imagenet_with_otters()
+    assert scoring.metric("top1").value == pytest.approx(0.98, abs=0.002)
+    verdicts = [judge(gate, scoring) for gate in preset_gates(preset)]
+    recall = verdicts[-1]
+    assert [v.state for v in verdicts[:-1]] == ["passed"] * (len(verdicts) - 1)
+    assert (recall.state, recall.judged, recall.failing) == ("failed", classes, 1)
+    assert recall.evidence[0].value == 0.12
     assert overall_state(verdicts) == "failed"
 
 
-@pytest.mark.parametrize("file", sorted(PRESETS.glob("*.yaml")), ids=lambda file: file.stem)
-def test_every_preset_is_a_list_of_gates(file: Path) -> None:
-    gates = [Gate(**entry) for entry in yaml.safe_load(file.read_text())]
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_asks_for_accuracy_and_for_half_of_each_class(preset: str) -> None:
+    gates = preset_gates(preset)
     assert any(gate.metric == "top1" and gate.min for gate in gates)
-    assert any(gate.metric == "recall" and gate.scope == "each_class" for gate in gates)
+    [recall] = [gate for gate in gates if gate.scope == "each_class"]
+    assert (recall.metric, recall.min, recall.severity) == ("recall", 0.5, "fail")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +131,7 @@ def test_20_images_never_prove_75_percent_with_18_right() -> None:
     verdict = judge(Gate(metric="top1", min=0.75), counted(18, 20))
     assert verdict.gate.effective_policy == "proven"
     assert verdict.state == "inconclusive"
-    assert "20 samples are too few to tell" in verdict.sentence
+    assert "20 images are too few to tell" in verdict.sentence
     assert overall_state([verdict]) == "inconclusive"
 
 
@@ -123,12 +143,14 @@ def test_policies_unless_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("judged", "floor", "hits"),
-    [(1, 0.3, 8), (1, 0.5, 18), (10, 0.3, 5), (10, 0.5, 15), (1_000, 0.3, 1), (1_000, 0.5, 10)],
+    ("judged", "title", "hits"),
+    [(1, "1 (named)", 18), (10, "10 (`cifar10`)", 15), (1_000, "1,000 (`imagenet`)", 10)],
 )
-def test_the_table_of_small_classes_in_the_docs(judged: int, floor: float, hits: int) -> None:
+def test_the_table_of_small_classes_in_the_docs(judged: int, title: str, hits: int) -> None:
     confidence = 1 - 0.05 / judged
-    assert wilson(hits, 50, confidence)[1] < floor < wilson(hits + 1, 50, confidence)[1]
+    assert wilson(hits, 50, confidence)[1] < 0.5 < wilson(hits + 1, 50, confidence)[1]
+    row = f"| {title} | {100 * confidence:.6g} % | up to {hits} right |"
+    assert row in DOCS.read_text(encoding="utf-8")
 
 
 def test_a_bound_that_is_just_met_is_met() -> None:
@@ -170,6 +192,16 @@ def otter_of_1000(hits: int) -> Scoring:
     """1,000 classes of 50 images, all right, but those of class 360."""
     counts = np.diag([50] * 1_000)
     counts[360, 360], counts[360, 361] = hits, 50 - hits
+    return scoring_of(tallies_of(counts))
+
+
+@functools.cache
+def imagenet_with_otters() -> Scoring:
+    """1,000 classes of 50 images, 49 of each right, but of class 360 only 6."""
+    hits = np.full(1_000, 49)
+    hits[360] = 6
+    counts = np.diag(hits)
+    counts[np.arange(1_000), (np.arange(1_000) + 1) % 1_000] = 50 - hits
     return scoring_of(tallies_of(counts))
 
 
@@ -343,14 +375,12 @@ def test_the_sentence_gives_the_interval_at_the_confidence_of_the_gate() -> None
     assert f"99 % interval {100 * low:.1f} % to {100 * high:.1f} %" in verdict.sentence
 
 
-def test_the_sentence_does_not_call_a_95_percent_interval_a_99_percent_one() -> None:
-    scoring = zoo()
-    at_hand = scoring.metric("macro_recall")
-    assert at_hand.low is not None
-    assert at_hand.high is not None
-    verdict = judge(Gate(metric="macro_recall", min=0.5, confidence=0.99), scoring)
-    known = f"{100 * at_hand.low:.1f} % to {100 * at_hand.high:.1f} %"
-    assert f"99 % interval {known}" not in verdict.sentence
+@pytest.mark.parametrize("metric", [*AVERAGES, "nll", "brier"])
+def test_what_has_no_counts_is_judged_at_95_percent_only(metric: str) -> None:
+    assert metric in UNCOUNTED
+    with pytest.raises(ValidationError, match=rf"{metric} has its interval at 0\.95 only"):
+        Gate(metric=metric, min=0.5, confidence=0.99)
+    assert Gate(metric=metric, min=0.5, confidence=0.95).confidence == 0.95
 
 
 @pytest.mark.parametrize(
@@ -362,6 +392,7 @@ def test_the_sentence_does_not_call_a_95_percent_interval_a_99_percent_one() -> 
         ({"metric": "recall", "min": 0.9}, "no such metric"),
         ({"metric": "top1", "scope": "each_class", "min": 0.9}, "no such metric"),
         ({"metric": "top1", "classes": ("otter",), "min": 0.9}, "no such metric"),
+        ({"metric": "recall", "classes": (), "min": 0.9}, "classes"),
         ({"metric": "top1", "min": 0.9, "confidence": 1}, "less than 1"),
         ({"metric": "top1", "min": 0.9, "confidence": 0}, "greater than 0"),
         ({"metric": "top1", "min": 0.9, "policy": "hope"}, "policy"),
@@ -384,10 +415,10 @@ def test_a_gate_may_be_for_some_datasets_and_models() -> None:
 @pytest.mark.parametrize(
     ("gate", "text"),
     [
-        (Gate(metric="top1", min=0.75), "top1 overall at least 75.0 %"),
-        (of_each_class(), "recall of each class at least 50.0 %"),
-        (of_otters(), "recall of otter at least 50.0 %"),
-        (Gate(metric="nll", max=1.2), "nll overall at most 1.2"),
+        (Gate(metric="top1", min=0.75), "Top-1 accuracy overall at least 75.0 %"),
+        (of_each_class(), "Recall of each class at least 50.0 %"),
+        (of_otters(), "Recall of otter at least 50.0 %"),
+        (Gate(metric="nll", max=1.2), "Negative log-likelihood overall at most 1.2"),
     ],
 )
 def test_a_gate_says_what_it_demands(gate: Gate, text: str) -> None:

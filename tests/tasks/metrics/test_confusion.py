@@ -107,6 +107,13 @@ def test_an_index_that_is_no_class_is_refused(pair: tuple[int, int], name: str) 
         matrix_of([pair], classes=3)
 
 
+@pytest.mark.parametrize("sizes", [(2, 1), (1, 2), (0, 3)])
+def test_columns_of_unequal_length_are_refused(sizes: tuple[int, int]) -> None:
+    columns = [np.zeros(size, dtype=np.int32) for size in sizes]
+    with pytest.raises(ValueError, match=f"{sizes[0]} targets for {sizes[1]} predictions"):
+        ConfusionMatrix.of(*columns, 3)
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (4,), (2, 2, 2)])
 def test_a_confusion_matrix_is_square(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="square"):

@@ -70,6 +70,12 @@ def test_what_is_no_scoring_is_refused_by_name() -> None:
         )
 
 
+@pytest.mark.parametrize("names", [("crane", "otter"), ("a", "b", "c", "d")])
+def test_another_number_of_classes_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=f"{len(names)} classes for tallies over 3"):
+        compose_scoring(EVALUATION, ClassList.of_names(names), tallies_of(COUNTS))
+
+
 def test_the_identity_is_of_evaluation_and_targets() -> None:
     tallies = tallies_of(COUNTS)
     first = compose_scoring(EVALUATION, ANIMALS, tallies).id

@@ -31,7 +31,7 @@ from tasks.models.spec import Preprocessing
 try:
     to_input(Path(sys.argv[1]).read_bytes(), Preprocessing(), "torchvision")
 except UndecodableImageError as refused:
-    print(f"undecodable: {refused}")
+    assert str(refused)
 """
 
 
@@ -188,6 +188,7 @@ def test_what_is_no_image_is_told(image: bytes, decoder: str) -> None:
 def test_a_damaged_image_is_pixels_or_undecodable_and_nothing_else(decoder: str, form: str) -> None:
     rng = np.random.default_rng(0)
     original = saved(gradient(), form)
+    reasons: set[str] = set()
     for _ in range(200):
         damaged = bytearray(original)
         for _ in range(int(rng.integers(1, 6))):
@@ -195,7 +196,8 @@ def test_a_damaged_image_is_pixels_or_undecodable_and_nothing_else(decoder: str,
         try:
             assert to_input(bytes(damaged), Preprocessing(crop=8), decoder).shape == (3, 8, 8)
         except UndecodableImageError as refused:
-            assert str(refused)
+            reasons.add(str(refused))
+    assert "" not in reasons
 
 
 def test_a_damaged_png_does_not_take_the_process_down(tmp_path: Path) -> None:
@@ -211,7 +213,6 @@ def test_a_damaged_png_does_not_take_the_process_down(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[3],
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("undecodable: ")
 
 
 def test_a_refusal_is_worded_the_same_in_every_run() -> None:

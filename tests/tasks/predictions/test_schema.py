@@ -167,9 +167,12 @@ def test_columns_of_unequal_length_are_refused() -> None:
 
 
 @pytest.mark.parametrize("errors", [[None, None], [None, "torn"], ["torn", "torn"]])
-def test_a_target_beyond_the_classes_is_refused_by_key(errors: list[str | None]) -> None:
-    with pytest.raises(ValueError, match="target 3 of k1: only 3 classes"):
-        prediction_rows(scored(np.zeros((2, 3)), [0, 3], errors=errors))
+@pytest.mark.parametrize("target", [-1, 3])
+def test_a_target_beyond_the_classes_is_refused_by_key(
+    errors: list[str | None], target: int
+) -> None:
+    with pytest.raises(ValueError, match=f"target {target} of k1 is none of 3 classes"):
+        scored(np.zeros((2, 3)), [0, target], errors=errors)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,9 @@ def test_a_target_beyond_the_classes_is_refused_by_key(errors: list[str | None])
         ([[0.2, 0.3], [0.5, 0.5]], "logits", None),
         ([[0.2, 0.8], [0.5, 0.5]], "logits", "outputs are probabilities"),
         ([[1.0], [1.0]], "logits", None),  # of one class nothing can be said
-        ([[-np.inf, -np.inf]], "logits", "NaN or infinity"),  # of these nothing follows
+        ([[2.0, 1.0], [-np.inf, -np.inf]], "logits", "nothing but -infinity"),
+        ([[-np.inf, -np.inf]], "probabilities", "nothing but -infinity"),
+        ([[-np.inf], [0.0]], "log_probabilities", "nothing but -infinity"),
         ([[0.2, 0.8], [1.0, 0.0]], "probabilities", None),
         ([[0.2, 0.7]], "probabilities", "sum 1"),
         ([[1.5, -0.5]], "probabilities", "between 0 and 1"),

@@ -76,7 +76,7 @@ def test_the_decisive_sentence_is_that_of_the_gate_that_failed(case: NightCase) 
 
 def test_failed_images_unlabelled_ones_and_warnings_are_noted(case: NightCase) -> None:
     warning, failed, unlabelled = case.report.of(cifar("bad")).notes
-    assert warning.startswith("Warning: nll is ")
+    assert warning.startswith("Warning: Negative log-likelihood is ")
     assert failed.startswith("12 images could not be predicted; with all of them wrong top-1 is ")
     assert unlabelled.startswith("5 images have no label")
 

@@ -1,0 +1,59 @@
+"""The command as a user starts it: its own process, its own Prefect, nothing of the developer's."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.system)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start ``nightmark WORDS`` in an empty working directory; killed at the end of the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(*words: object, **environment: str) -> "subprocess.Popen[str]":
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NIGHTMARK"))}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows", *map(str, words)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={
+                **kept,
+                "PREFECT_HOME": str(tmp_path / "prefect"),
+                "NIGHTMARK_ROOT": str(tmp_path / "root"),
+                **environment,
+            },
+            start_new_session=True,
+        )
+        running.append(process)
+        return process
+
+    (tmp_path / "prefect").mkdir()
+    yield begin
+    for process in running:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

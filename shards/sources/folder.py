@@ -112,15 +112,15 @@ def _class_names(paths: list[Path], labels: list[str | None]) -> tuple[str, ...]
         if label is not None and path.suffix.lower() in IMAGE_SUFFIXES
     }
     numeric = all(label.isdecimal() for label in found)
-    return tuple(sorted(found, key=int) if numeric else sorted(found))
+    return tuple(sorted(found, key=lambda label: (int(label), label)) if numeric else sorted(found))
 
 
 def _label_text(path: Path, root: Path, pattern: str | None) -> str | None:
     if pattern is None:
-        return path.relative_to(root).parts[0] if path.parent != root else None
+        return printable(path.relative_to(root).parts[0]) if path.parent != root else None
     try:
         matched = re.search(pattern, path.name)
-        return matched.group(1) if matched else None
+        return printable(matched.group(1)) if matched and matched.group(1) else None
     except (re.error, IndexError) as error:
         raise SourceError(
             f"label_pattern {pattern!r}: {error}; it needs one group around the label"

@@ -22,7 +22,7 @@ class Source(Protocol):
 
     @property
     def layout(self) -> str:
-        """The layout that was recognised, e.g. ``cifar10 python tar.gz``; no path in it."""
+        """The layout that was recognised, e.g. ``cifar10 python``; no path in it."""
         ...
 
     @property

@@ -101,7 +101,8 @@ def class_sentence(
     name = classes.names[first.class_index or 0]
     # What failed did so at the corrected confidence; that is the interval to show.
     corrected = 1 - (1 - demand.confidence) / counts.judged
-    confidence = corrected if state == "failed" else demand.confidence
+    is_corrected = state == "failed" and demand.policy != "point"
+    confidence = corrected if is_corrected else demand.confidence
     said = f"{title} of {name} is {with_interval(first, confidence)}"
     match state:
         case "passed":

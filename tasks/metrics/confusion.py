@@ -102,6 +102,24 @@ class ConfusionMatrix:
         )
         return _averages(drawn @ to_hits, drawn @ to_support, drawn @ to_predicted)
 
+    def effective_samples(self) -> dict[str, float]:
+        """How many independent samples each of ``AVERAGES`` is worth; empty where there is none.
+
+        A mean over C classes weighs a sample of class c by 1/(C n_c), and samples of unequal weight
+        w are worth (sum w)^2 / sum w^2 of equal ones. Source: Kish (1965), Survey Sampling, 11.7.
+        """
+        if self.n == 0:
+            return {}
+        present = self.support > 0
+        support, predicted = self.support[present], self.predicted[present]
+        of_recall = len(support) ** 2 / float((1 / support).sum())
+        # Precision rests on what was predicted; a class that never was adds a certain 0.
+        basis = np.where(predicted > 0, predicted, support)
+        of_precision = len(support) ** 2 / float((1 / basis).sum())
+        worth = dict.fromkeys(AVERAGES, float(self.n))
+        macro = {"balanced_accuracy": of_recall, "macro_recall": of_recall, "macro_f1": of_recall}
+        return worth | macro | {"macro_precision": of_precision}
+
     def most_confused(self, limit: int) -> list[tuple[int, int, int]]:
         """The largest cells off the diagonal as (target, prediction, count), largest first."""
         off = self.counts - np.diag(self.hits)

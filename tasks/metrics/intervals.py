@@ -13,8 +13,10 @@ REPLICATES = 1_000
 SEED = 20_261_123
 
 
-def wilson(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """The score interval for a proportion ``hits / n``. Source: Wilson (1927), JASA 22, 209-212.
+
+    Neither needs to be whole: n may be an effective sample size.
 
     Raises:
         ValueError: n is not positive, or hits is not between 0 and n.

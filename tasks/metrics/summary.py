@@ -2,14 +2,13 @@
 
 from tasks.metrics.confusion import AVERAGES, Rates
 from tasks.metrics.intervals import REPLICATES, SEED, centred_percentiles, mean_interval, wilson
-from tasks.metrics.metric import IntervalMethod, Metric
+from tasks.metrics.metric import Metric
 from tasks.metrics.tallies import FIXED_POINT, Sum, Tallies
 
 METRICS_REVISION = 1
 """Raise it when a figure changes for equal tallies; scorings of another revision are kept apart."""
 
 TOP_KS = (1, 5)
-ROUNDING = 1e-12
 OVERALL_NAMES = (*(f"top{k}" for k in TOP_KS), *AVERAGES, "nll", "brier")
 CLASS_NAMES = ("precision", "recall", "f1")
 
@@ -65,20 +64,20 @@ def _average_metrics(tallies: Tallies) -> list[Metric]:
         return [Metric.undefined(name, "no_samples") for name in AVERAGES]
     points = matrix.averages()
     replicates = matrix.bootstrap_averages(REPLICATES, SEED)
-    # A figure rests on at most so many independent samples: those that were right, if any was.
-    basis = int(matrix.hits.sum()) or matrix.n
-    return [_average(name, points[name], replicates[name], matrix.n, basis) for name in AVERAGES]
+    worth = matrix.effective_samples()
+    return [
+        _average(name, points[name], replicates[name], matrix.n, worth[name]) for name in AVERAGES
+    ]
 
 
-def _average(name: str, point: float, replicates: Rates, n: int, basis: int) -> Metric:
-    low, high = centred_percentiles(point, replicates)
-    method: IntervalMethod = "bootstrap"
-    if high - low < ROUNDING:
-        # No resample differs, as where every sample is right, or every one wrong. That says no
-        # more than all of so many, or none of them, does.
-        (low, high), method = wilson(round(point * basis), basis), "wilson"
-        low, high = min(low, point), max(high, point)
-    return Metric(name=name, value=point, low=low, high=high, n=n, method=method)
+def _average(name: str, point: float, replicates: Rates, n: int, worth: float) -> Metric:
+    """The wider of the bootstrap's interval and Wilson's over the effective sample size.
+
+    Few samples, and mistakes that are rarer still, hardly vary from resample to resample: there
+    the bootstrap alone would claim too much.
+    """
+    ends = (*centred_percentiles(point, replicates), *wilson(point * worth, worth), point)
+    return Metric(name=name, value=point, low=min(ends), high=max(ends), n=n, method="bootstrap")
 
 
 def _mean_metrics(tallies: Tallies) -> list[Metric]:

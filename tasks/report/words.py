@@ -64,7 +64,7 @@ METHODS: dict[IntervalMethod, str] = {
     "wilson": "Wilson",
     "jaccard_wilson": "Wilson on the Jaccard index",
     "student": "Student's t",
-    "bootstrap": f"bootstrap, {REPLICATES:,} resamples",
+    "bootstrap": f"bootstrap of {REPLICATES:,}, at least Wilson",
     "none": "none",
 }
 

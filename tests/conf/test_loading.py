@@ -90,8 +90,8 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             18,
             "runtime.batchsize",
             (
-                "root, devices, precision, decoder, batch_size, samples_per_shard, shards_per_task, "
-                "keep_scores, max_failed"
+                "root, devices, precision, decoder, batch_size, samples_per_shard, "
+                "shards_per_task, keep_scores, max_failed"
             ),
         ),
         # Named like the tags that pydantic puts into a key path.

@@ -30,9 +30,7 @@ def test_a_wrong_path(root: Path, nightmark: Command, capsys: pytest.CaptureFixt
     assert not leftovers(root)
 
 
-def test_wrong_weights(
-    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_weights(root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]) -> None:
     code = nightmark(
         *("evaluate", PLANS / "small.yaml", "--dataset", "cifar10", "--model", "resnet8"),
         *("--set", "models.0.arguments={depth: 14}"),

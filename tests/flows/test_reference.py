@@ -64,7 +64,7 @@ def test_efficientnet_lite0_on_imagenet(root: Path, nightmark: Command) -> None:
         ("imagenet", "efficientnet-lite0", (512, 1000), (289, 318, 328, 0.586023)),
     ],
 )
-def test_any_batch_and_shard_size(  # noqa: PLR0917
+def test_any_batch_and_shard_size(
     root: Path,
     nightmark: Command,
     dataset: str,

@@ -6,12 +6,11 @@ from scipy import stats
 from sklearn.metrics import precision_recall_fscore_support
 
 from tasks.metrics.confusion import AVERAGES
-from tasks.metrics.intervals import wilson
+from tasks.metrics.intervals import REPLICATES, SEED, centred_percentiles, wilson
 from tasks.metrics.metric import Metric
 from tasks.metrics.summary import (
     CLASS_NAMES,
     OVERALL_NAMES,
-    _average,
     class_metrics,
     overall_metrics,
 )
@@ -184,7 +183,7 @@ def test_all_right_and_all_wrong_are_no_certainty(n: int) -> None:
         found = overall(tallies_of(counts))
         for name in AVERAGES:
             expected = stats.binomtest(value * 2 * n, 2 * n).proportion_ci(method="wilson")
-            assert (found[name].value, found[name].method) == (value, "wilson")
+            assert found[name].value == value
             assert (found[name].low, found[name].high) == pytest.approx(
                 (expected.low, expected.high)
             )
@@ -194,29 +193,31 @@ def test_an_average_that_no_resample_moves_has_an_interval_with_width() -> None:
     # Precision of class 0 is always 1, of the others always 0: a third, in nearly every resample.
     found = overall(tallies_of(np.array([[10, 0, 0, 10], [0, 0, 0, 10], [0, 0, 0, 10], [0] * 4])))
     metric = found["macro_precision"]
-    # It rests on the 10 that are right, not on all 40.
-    assert (metric.value, metric.method, metric.n) == (pytest.approx(1 / 3), "wilson", 40)
-    assert (metric.low, metric.high) == pytest.approx(wilson(3, 10))
+    # It rests on the 10 predictions of class 0, and on classes 1 and 2 that never were predicted.
+    assert (metric.value, metric.n) == (pytest.approx(1 / 3), 40)
+    assert (metric.low, metric.high) == pytest.approx(wilson(30 / 3, 30))
 
 
-@pytest.mark.parametrize(
-    ("spread", "method"), [(0, "wilson"), (4e-13, "wilson"), (2e-12, "bootstrap")]
-)
-def test_resamples_that_differ_by_rounding_alone_are_equal(spread: float, method: str) -> None:
-    replicates = 0.75 + np.tile([-spread / 2, spread / 2], 500)
-    metric = _average("macro_recall", 0.75, replicates, n=80, basis=60)
-    assert metric.method == method
-    if method == "wilson":
-        assert (metric.low, metric.high) == wilson(45, 60)
-
-
-def test_the_interval_of_an_average_holds_it_where_no_share_of_the_basis_is_near() -> None:
-    metric = _average("macro_precision", 0.01, np.full(1_000, 0.01), n=10_000, basis=1_000_000)
+def test_an_average_is_never_surer_than_its_effective_samples() -> None:
+    # Nine classes of two images, one mistake: the bootstrap alone would say 0.83 to 1.
+    counts = np.diag([2] * 9)
+    counts[0, 0], counts[0, 1] = 1, 1
+    metric = overall(tallies_of(counts))["balanced_accuracy"]
+    low, high = wilson(17, 18)
+    assert metric.value == pytest.approx(17 / 18)
     assert metric.low is not None
+    assert metric.low <= low
     assert metric.high is not None
-    assert metric.low <= 0.01 <= metric.high
-    only = _average("macro_precision", 0.9, np.full(1_000, 0.9), n=4, basis=1)
-    assert (only.low, only.high) == (pytest.approx(wilson(1, 1)[0]), 1)
+    assert metric.high >= high
+
+
+def test_of_many_samples_the_bootstrap_decides() -> None:
+    counts = np.array([[810, 190], [150, 850]])
+    tallies = tallies_of(counts)
+    metric = overall(tallies)["macro_f1"]
+    replicates = tallies.confusion.bootstrap_averages(REPLICATES, SEED)["macro_f1"]
+    low, high = centred_percentiles(metric.value or 0, replicates)
+    assert (metric.low, metric.high) == pytest.approx((low, high), abs=2e-3)
 
 
 def test_equal_tallies_give_equal_metrics() -> None:

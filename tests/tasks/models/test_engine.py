@@ -168,7 +168,8 @@ def test_a_faulty_model_is_named_with_the_key(tmp_path: Path, factory: str, faul
 
 def test_ten_outputs_on_a_thousand_classes(tmp_path: Path) -> None:
     message = told(faulty("sound", tmp_path), classes=1_000)
-    assert message.startswith("model sound returns [2, 10] for 2 images; the dataset has 1000 cl")
+    assert message.startswith("model sound returns [2, 10] for 2 images")
+    assert message.endswith("the dataset has 1000 classes, so [2, 1000] is needed")
 
 
 @pytest.mark.parametrize("output", ["probabilities", "log_probabilities"])
@@ -189,7 +190,7 @@ def test_unequal_sizes_are_told_with_the_remedy(tmp_path: Path) -> None:
     wide = dataclasses.replace(
         grey_image(1, 20), image=encode_png(np.zeros((4, 6, 3), dtype=np.uint8))
     )
-    with pytest.raises(ModelError, match="batch from image_00: images differ in size after"):
+    with pytest.raises(ModelError, match=r"batch from image_00: .*images differ in size after"):
         predict(faulty("sound", tmp_path), [small, wide])
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from conf.explaining import Sources, explain, repeated_key
 from conf.plan import Plan
 from shards.errors import InputError
 
 ENVIRONMENT_PREFIX = "NIGHTMARK_RUNTIME__"
 ROOT_VARIABLE = "NIGHTMARK_ROOT"
-TAGS = frozenset({"gate", "preset"})
 
 
 def load(
@@ -40,6 +40,8 @@ def load(
         raise InputError(f"plan {path} is not readable as YAML: {error}") from error
     if node is None or not isinstance(tree, dict):
         raise InputError(f"plan {path}: a mapping with name, datasets and models is needed")
+    if repeated := repeated_key(node):
+        raise InputError(f"{path}:{repeated}; remove one of them")
     variables = os.environ if environment is None else environment
     sources = {**_from_environment(variables), **_from_options(overrides)}
     for key, (value, source) in sources.items():
@@ -47,22 +49,23 @@ def load(
     try:
         return Plan.model_validate(tree, context=path.resolve().parent)
     except ValidationError as error:
-        raise InputError(_explain(error, path, node, sources)) from error
+        raise InputError(explain(error, path, node, tree, sources)) from error
 
 
-def _from_environment(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _from_environment(variables: Mapping[str, str]) -> Sources:
     found = {
         f"runtime.{name.removeprefix(ENVIRONMENT_PREFIX).lower()}": (value, f"environment {name}")
         for name, value in variables.items()
         if name.startswith(ENVIRONMENT_PREFIX)
     }
     if root := variables.get(ROOT_VARIABLE):
-        found["runtime.root"] = (root, f"environment {ROOT_VARIABLE}")
+        # A path as it is, though YAML would read a number, a date or null in it.
+        found["runtime.root"] = (yaml.safe_dump(root), f"environment {ROOT_VARIABLE}")
     return found
 
 
-def _from_options(overrides: Sequence[str]) -> dict[str, tuple[str, str]]:
-    found: dict[str, tuple[str, str]] = {}
+def _from_options(overrides: Sequence[str]) -> Sources:
+    found: Sources = {}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals or not key:
@@ -73,83 +76,17 @@ def _from_options(overrides: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 def _put(tree: dict[str, Any], key: str, value: str, source: str) -> None:
     *parents, last = key.split(".")
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"{source}: {key}: the value is not readable as YAML") from error
     place: Any = tree
     try:
         for part in parents:
             place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
         if isinstance(place, list):
-            place[int(last)] = yaml.safe_load(value)
+            place[int(last)] = read
         else:
-            place[last] = yaml.safe_load(value)
-    except (AttributeError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
+            place[last] = read
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"{source}: {key} does not lead anywhere in this plan") from error
-
-
-def _explain(
-    error: ValidationError, path: Path, node: yaml.Node, sources: Mapping[str, tuple[str, str]]
-) -> str:
-    faults = error.errors(include_url=False)
-    lines = [_explain_one(fault, path, node, sources) for fault in faults]
-    return "\n".join(dict.fromkeys(lines))
-
-
-def _explain_one(
-    fault: Any, path: Path, node: yaml.Node, sources: Mapping[str, tuple[str, str]]
-) -> str:
-    location = [part for part in fault["loc"] if part not in TAGS]
-    key = ".".join(str(part) for part in location) or "plan"
-    where = f"{path}:{_line(node, location)}"
-    if key in sources:
-        where = sources[key][1]
-    match fault["type"]:
-        case "extra_forbidden":
-            allowed = ", ".join(_allowed(location[:-1], fault["loc"]))
-            return f"{where}: {key}: unknown key; allowed here: {allowed}"
-        case "missing":
-            return f"{where}: {key}: is missing"
-        case _:
-            message = str(fault["msg"]).removeprefix("Value error, ")
-            found = "" if isinstance(fault["input"], dict) else f" (found {fault['input']!r})"
-            return f"{where}: {key}: {message[0].lower()}{message[1:]}{found}"
-
-
-def _line(node: yaml.Node, location: Sequence[int | str]) -> int:
-    """The line of the deepest part of the key path that stands in the file."""
-    line: int = node.start_mark.line + 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pairs = {k.value: (k, v) for k, v in node.value}
-            if str(part) not in pairs:
-                break
-            name, node = pairs[str(part)]
-            line = name.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            if part >= len(node.value):
-                break
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line
-
-
-def _allowed(parents: Sequence[int | str], full: Sequence[int | str]) -> list[str]:
-    """The keys of the model that ``parents`` lead to, read from the plan's JSON Schema."""
-    schema = Plan.model_json_schema()
-    place: dict[str, Any] = schema
-    for part in parents:
-        place = _resolved(place["items"] if isinstance(part, int) else _child(place, part), schema)
-        if "oneOf" in place or "anyOf" in place:
-            wanted = "GatePreset" if "preset" in full else "Gate"
-            place = schema["$defs"][wanted]
-    return list(place.get("properties", {}))
-
-
-def _child(place: dict[str, Any], part: str) -> dict[str, Any]:
-    child: dict[str, Any] = place["properties"][part]
-    options = child.get("anyOf", [])
-    return next((option for option in options if option.get("type") != "null"), child)
-
-
-def _resolved(place: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in place:
-        place = schema["$defs"][place["$ref"].rsplit("/", 1)[-1]]
-    return place

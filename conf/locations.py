@@ -4,7 +4,7 @@ import importlib.util
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import PlainValidator, ValidationInfo
 
 PACKAGE_PREFIX = "package:"
 
@@ -38,4 +38,4 @@ def in_package(target: str) -> Path:
     return Path(next(iter(found.submodule_search_locations))) / inside
 
 
-Located = Annotated[Path, BeforeValidator(locate, json_schema_input_type=str)]
+Located = Annotated[Path, PlainValidator(locate, json_schema_input_type=str)]

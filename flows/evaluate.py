@@ -22,6 +22,7 @@ from tasks.metrics.words import counted
 from tasks.models.load import resolve
 from tasks.models.spec import Numerics, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
+from tasks.predictions.schema import KEPT_CLASSES
 from tasks.predictions.store import PredictionStore
 from tasks.progress import Outline, listener
 from tasks.records import Pair
@@ -91,13 +92,14 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         decoder=plan.runtime.decoder,
         device_type=devices[0].kind,
     )
+    classes = len(split.manifest.classes)
+    # Scores of more classes are never kept, and must not be waited for.
+    keep_scores = plan.runtime.keep_scores and classes <= KEPT_CLASSES
     run = InferenceRun(
         model=resolved,
         numerics=numerics,
-        predictions=PredictionStore(
-            store, pair, run_name(resolved, numerics), plan.runtime.keep_scores
-        ),
-        classes=len(split.manifest.classes),
+        predictions=PredictionStore(store, pair, run_name(resolved, numerics), keep_scores),
+        classes=classes,
         batch_size=plan.runtime.batch_size,
     )
     work = _predict(split, run, devices, plan.runtime.shards_per_task)

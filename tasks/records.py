@@ -21,12 +21,15 @@ class Record(BaseModel):
     def from_json(cls, raw: bytes, where: str) -> Self:
         """Raises ShardError naming the file ``where`` if it is not such a record."""
         try:
-            return cls.model_validate_json(raw)
+            found = cls.model_validate_json(raw)
         except ValidationError as error:
             raise ShardError(
                 f"{where} is not a {cls.__name__} of this version "
                 f"({error.errors()[0]['msg']}); remove the file and run again"
             ) from error
+        if not found.model_fields_set >= {"schema_name", "schema_version"}:
+            raise ShardError(f"{where} does not say which schema it has; remove it and run again")
+        return found
 
 
 class Pair(BaseModel):

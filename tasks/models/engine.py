@@ -59,6 +59,7 @@ class Engine:
         tables = []
         scores = []
         with ThreadPoolExecutor(decode_threads) as decoders:
+            # Without any samples one empty batch gives tables without rows.
             for batch in _batches(samples, batch_size):
                 scored = self._score(batch, classes, decoders.map)
                 tables.append(prediction_rows(scored))
@@ -101,11 +102,14 @@ class Engine:
         name = self.model.name
         try:
             scores = self._forward(images)
-        except (RuntimeError, ValueError, TypeError) as error:
-            raise ModelError(f"model {name} failed on the batch from {key}: {error}") from error
+        except Exception as error:  # a network is foreign code; timm's assert on image sizes
+            raise ModelError(
+                f"model {name} failed on the batch from {key}: {type(error).__name__}: {error}"
+            ) from error
         if scores.ndim != 2 or scores.shape != (len(images), classes):
             raise ModelError(
-                f"model {name} returns {list(scores.shape)} for {len(images)} images; "
+                f"model {name} returns {list(scores.shape)} for {len(images)} images (from "
+                f"{key}); "
                 f"the dataset has {classes} classes, so [{len(images)}, {classes}] is needed"
             )
         if fault := check_output(scores, self.model.spec.output):
@@ -127,5 +131,6 @@ class Engine:
 
 def _batches(samples: Iterable[StoredSample], size: int) -> Iterator[list[StoredSample]]:
     iterator = iter(samples)
+    yield list(itertools.islice(iterator, size))
     while batch := list(itertools.islice(iterator, size)):
         yield batch

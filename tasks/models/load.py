@@ -82,14 +82,18 @@ def read_state_dict(file: Path, name: str) -> dict[str, Tensor]:
     """
     try:
         if file.suffix == ".safetensors":
-            return safetensors.torch.load_file(file)
-        raw = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, safetensors.SafetensorError) as error:
-        raise ModelError(f"model {name}: weights {file} cannot be read ({error})") from error
-    except pickle.UnpicklingError as error:
+            raw: Any = safetensors.torch.load_file(file)
+        else:
+            raw = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch lets any error of its unpickler through
+        if isinstance(error, pickle.UnpicklingError) and "Unsupported global" in str(error):
+            raise ModelError(
+                f"model {name}: {file} holds Python objects, not only tensors, and is not loaded; "
+                f"save its state dict as safetensors"
+            ) from error
+        reason = (str(error).splitlines() or [""])[0]
         raise ModelError(
-            f"model {name}: {file} holds Python objects, not only tensors, and is not loaded; "
-            f"save its state dict as safetensors"
+            f"model {name}: weights {file} cannot be read ({type(error).__name__}: {reason})"
         ) from error
     for key in WRAPPERS:
         if isinstance(raw, Mapping) and isinstance(raw.get(key), Mapping):
@@ -111,8 +115,6 @@ def _build(spec: ModelSpec) -> nn.Module:
                 network = timm.create_model(target, pretrained=False, **arguments)
             case _:
                 network = _factory(target)(**arguments)
-    except ModelError:
-        raise
     except Exception as error:
         raise ModelError(
             f"model {spec.name}: {spec.loader} cannot be built: {type(error).__name__}: {error}"
@@ -125,7 +127,7 @@ def _build(spec: ModelSpec) -> nn.Module:
 def _factory(target: str) -> Callable[..., object]:
     module, _, attribute = target.partition(":")
     if not attribute:
-        raise ModelError(f"module:{target}: write module:PACKAGE.MODULE:FACTORY")
+        raise ValueError("write module:PACKAGE.MODULE:FACTORY")
     return cast("Callable[..., object]", getattr(importlib.import_module(module), attribute))
 
 
@@ -204,6 +206,11 @@ def _timm_preprocessing(spec: ModelSpec) -> Preprocessing:
 def _match_by_position(
     state: dict[str, Tensor], network: nn.Module, model: ResolvedModel
 ) -> dict[str, Tensor]:
+    if model.weights_file.suffix == ".safetensors":
+        raise ModelError(
+            f"model {model.name}: {model.weights_file} keeps its tensors sorted by name, so they "
+            f"cannot be matched by position; give the original checkpoint"
+        )
     wanted = network.state_dict()
     if len(wanted) != len(state):
         raise ModelError(

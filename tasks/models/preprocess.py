@@ -3,14 +3,16 @@
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
+from shards.image import JPEG_SIGNATURE
 from tasks.models.spec import Preprocessing
 
 Decoder = Callable[[bytes], Tensor | Image.Image]
@@ -29,9 +31,17 @@ def decode_with_pil(image: bytes) -> Image.Image:
 
 
 def decode_with_torchvision(image: bytes) -> Tensor:
-    """RGB uint8 [3, height, width] by torchvision; EXIF orientation is ignored."""
+    """RGB uint8 [3, height, width]; JPEG by torchvision, all else by Pillow; EXIF is ignored.
+
+    torchvision's PNG decoder crashes the process over damaged pixels (0.29), and both agree anyway.
+    """
+    if not image.startswith(JPEG_SIGNATURE):
+        return cast("Tensor", transforms.pil_to_tensor(decode_with_pil(image)))
     raw = torch.frombuffer(bytearray(image), dtype=torch.uint8)
-    decoded: Tensor = decode_image(raw, mode=ImageReadMode.RGB, apply_exif_orientation=False)
+    with warnings.catch_warnings():
+        # torchvision 0.29 announces the end of its decoders at every call.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        decoded: Tensor = decode_image(raw, mode=ImageReadMode.RGB, apply_exif_orientation=False)
     return decoded
 
 
@@ -46,6 +56,9 @@ def to_input(image: bytes, preprocessing: Preprocessing, decoder: str) -> Tensor
     """
     try:
         decoded = DECODERS[decoder](image)
+    except UnidentifiedImageError as error:
+        # Pillow's own words hold an address in memory, which would differ from run to run.
+        raise UndecodableImageError("no image of a known format") from error
     except (OSError, RuntimeError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UndecodableImageError(str(error).splitlines()[0]) from error
     if preprocessing.resize is not None:

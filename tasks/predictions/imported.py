@@ -1,5 +1,6 @@
 """Scores that were computed elsewhere → the same rows of predictions, per shard."""
 
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,10 +73,12 @@ def read_imported(
 def _read_npy(file: Path) -> NDArray[np.floating]:
     try:
         loaded = np.load(file, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} is not readable as an npy array ({error})") from error
     if not isinstance(loaded, np.ndarray):
         raise InputError(f"{file} holds several arrays; one is needed")
+    if not np.issubdtype(loaded.dtype, np.number):
+        raise InputError(f"{file} holds {loaded.dtype}, not numbers")
     return loaded
 
 
@@ -92,7 +95,8 @@ def _read_parquet(file: Path) -> tuple[NDArray[np.floating], list[str]]:
 
 def _compare_targets(file: Path, samples: pa.Table) -> None:
     theirs = _read_npy(file)
-    ours = samples["target"].to_pylist()
+    # Arrays say -1 where there is no label.
+    ours = samples["target"].fill_null(-1).to_pylist()
     if theirs.shape != (len(ours),):
         raise InputError(f"{file} has {list(theirs.shape)} targets for {len(ours)} samples")
     different = [row for row, target in enumerate(ours) if target != int(theirs[row])]

@@ -67,7 +67,7 @@ class PredictionStore:
                 f"predictions {where} are not readable ({error}); "
                 f"remove the file and run the evaluation again"
             ) from error
-        if not table.schema.equals(SCHEMA) or table.num_rows != shard.rows.num_rows:
+        if not table.schema.equals(SCHEMA) or not table["key"].equals(shard.rows["key"]):
             raise ShardError(
                 f"predictions {where} do not fit shard {shard.entry.url}; "
                 f"remove the file and run the evaluation again"

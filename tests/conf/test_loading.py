@@ -313,3 +313,10 @@ def test_a_value_that_is_no_yaml_is_told_as_such(write: Write) -> None:
     told = message(write(PLAN), "runtime.devices=[")
     assert re.search("YAML", told)
     assert "does not lead anywhere" not in told
+
+
+def test_a_key_that_stands_twice(write: Write) -> None:
+    path = write("name: a\nname: b\n")
+    with pytest.raises(InputError) as refused:
+        load(path)
+    assert str(refused.value) == f"{path}:2: name stands twice; remove one of them"

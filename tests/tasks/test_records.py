@@ -54,3 +54,8 @@ def test_pairs_and_their_names() -> None:
     pair = Pair.of(name)
     assert pair.name == name
     assert str(pair) == str(name) == "cifar10/test/m"
+
+
+def test_a_record_without_its_schema_is_refused() -> None:
+    with pytest.raises(ShardError, match=r"weather\.json does not say which schema it has"):
+        Weather.from_json(b'{"sky": "clear", "degrees": 2}', "weather.json")

@@ -137,6 +137,7 @@ def compose(parts: list[Part], samples: pa.Table, source: Source, recipe: Recipe
         samples=samples,
         skipped=[entry for part in parts for entry in part.skipped],
         entries=recipe.entries,
+        notes=source.notes,
     )
 
 

@@ -69,6 +69,7 @@ class Manifest(_Frozen):
     samples: int = Field(ge=0, description="Entries that were written.")
     unlabelled: int = Field(ge=0)
     skipped: tuple[SkippedEntry, ...]
+    notes: tuple[str, ...] = Field(description="What is odd about the source as a whole.")
     digests: ManifestDigests
     shardlist: tuple[ShardEntry, ...]
 
@@ -123,6 +124,7 @@ def compose_manifest(
     samples: pa.Table,
     skipped: Iterable[Skipped],
     entries: int,
+    notes: tuple[str, ...],
 ) -> Manifest:
     """The manifest over finished shards.
 
@@ -148,6 +150,7 @@ def compose_manifest(
             skipped=tuple(
                 SkippedEntry(source_name=s.source_name, reason=s.reason) for s in skipped
             ),
+            notes=notes,
             digests=ManifestDigests(**asdict(found)),
             shardlist=shards,
         )

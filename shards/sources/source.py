@@ -10,7 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shards.sample import ClassList, Sample, Skipped
 
-SourceKind = Literal["cifar10", "imagenet", "folder"]
+SourceKind = Literal[
+    "cifar10",
+    "cifar100",
+    "imagenet",
+    "mnist",
+    "fashion-mnist",
+    "folder",
+    "parquet",
+    "webdataset",
+]
 
 
 class Source(Protocol):
@@ -33,8 +42,22 @@ class Source(Protocol):
         """Hex digest that changes whenever the entries may have changed; known without decoding."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about the source as a whole, e.g. a checksum that is not the official one."""
+        ...
+
     def __len__(self) -> int:
         """The number of entries, readable or not."""
+        ...
+
+    def range_identity(self, start: int, stop: int) -> str:
+        """Like ``identity``, of entries ``start`` to ``stop`` alone: a shard of an earlier build
+        with an equal one can be taken over."""
+        ...
+
+    def labels(self) -> list[int | None]:
+        """The class index of every entry, as far as known without decoding; for orders."""
         ...
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
@@ -47,7 +70,7 @@ class SourceSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: SourceKind = Field(description="The layout: cifar10, imagenet or folder.")
+    source: SourceKind = Field(description="What lies there; the layout of it is recognised.")
     location: Path = Field(description="File or folder; `package:NAME/PATH` for package files.")
     devkit: Path | None = Field(
         default=None,
@@ -61,9 +84,15 @@ class SourceSpec(BaseModel):
         description="folder: a regular expression on the file name whose first group is the label; "
         "without it the label is the name of the top-level sub-folder.",
     )
-    classes: Literal["cifar10", "imagenet"] | tuple[str, ...] | None = Field(
+    image_column: str | None = Field(
+        default=None, description="parquet: the column of images; default: image or img."
+    )
+    label_column: str | None = Field(
+        default=None, description="parquet: the column of labels; default: label or fine_label."
+    )
+    classes: Literal["cifar10", "cifar100", "imagenet", "mnist", "fashion-mnist"] | tuple[str, ...] | None = Field(
         default=None,
-        description="folder: class ids in order, or the name of a built-in list; "
+        description="folder, parquet, webdataset: class ids in order, or the name of a built-in list; "
         "without it the sorted names of the sub-folders that hold images.",
     )
 

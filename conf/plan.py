@@ -10,6 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from conf.locations import Located
+from shards.build import Verify
+from shards.order import OrderName
 from shards.sources.source import SourceSpec
 from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName
@@ -32,6 +34,18 @@ class DatasetPlan(SourceSpec):
     devkit: Located | None = Field(
         default=None, description="imagenet: the development kit, if not beside the images."
     )
+
+    verify: Verify = Field(
+        default="header",
+        description="What an image must pass while building: `header`, or `decode` to the last "
+        "pixel; what does not is skipped.",
+    )
+    order: OrderName = Field(
+        default="source",
+        description="`source`, or `stratified`: classes spread evenly, so that the first shards "
+        "are a fair sample.",
+    )
+    order_seed: int = Field(default=0, description="stratified: another seed, another order.")
 
     @property
     def split_name(self) -> SplitName:

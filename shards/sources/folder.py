@@ -1,48 +1,37 @@
 """Images in a folder: one sub-folder per class, or labels in the file names."""
 
+import os
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from shards.errors import SourceError
-from shards.image import read_header
-from shards.sample import ClassList, Sample, Skipped, webdataset_key
-from shards.sources.cifar import CIFAR10_CLASSES
+from shards.sample import ClassList, Sample, Skipped
+from shards.sources.builtin import builtin_classes, imagenet_classes, label_index
+from shards.sources.listing import Entries, Entry, Found, list_folder, sample_of
 from shards.sources.source import SourceSpec, digest, printable
 
+__all__ = ["FolderSource", "imagenet_classes"]
+
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+NO_IMAGE_NAME = "not named like an image"
 
 
-def imagenet_classes() -> ClassList:
-    """The 1,000 classes of ILSVRC2012: sorted WordNet ids, and the first word of each synset.
-
-    Words: WordNet 3.0, Princeton University; the licence stands in the head of the table.
-    """
-    table = resources.files("shards.sources").joinpath("imagenet_classes.tsv").read_text("utf-8")
-    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
-    return ClassList(names=tuple(row[1] for row in rows), ids=tuple(row[0] for row in rows))
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    name: str
-    key: str
-    label: str | None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FolderSource:
-    """Image files below a folder, sorted by path."""
+    """Image files below a folder, sorted by path.
+
+    ``class_field`` is the field of the samples that takes their class id, if there is to be one.
+    """
 
     layout: str
     root: Path
     classes: ClassList
     identity: str
-    files: tuple[_File, ...]
+    notes: tuple[str, ...]
+    entries: Entries
+    class_field: str | None
 
     @classmethod
     def open(cls, spec: SourceSpec) -> "FolderSource":
@@ -51,75 +40,90 @@ class FolderSource:
         Raises:
             SourceError: no folder, no file, or a pattern that is no pattern.
         """
-        root = spec.location
-        if not root.is_dir():
-            raise SourceError(f"{root}: no such folder; point `location` at a folder of images")
-        try:
-            paths = sorted(path for path in root.glob(spec.include) if _is_visible(path, root))
-        except (ValueError, NotImplementedError) as error:
-            raise SourceError(f"include {spec.include!r} is not a glob: {error}") from error
-        if not paths:
-            raise SourceError(f"{root}: no file matches {spec.include!r}")
-        labels = [_label_text(path, root, spec.label_pattern) for path in paths]
-        folders = _class_names(paths, labels)
-        classes = _class_list(spec.classes, folders)
-        names = [printable(path.relative_to(root).as_posix()) for path in paths]
-        keys = _unique_keys(names)
-        files = tuple(_File(*row) for row in zip(paths, names, keys, labels, strict=True))
-        stats = [path.stat() for path in paths]
-        listing = [
-            [name, stat.st_size, stat.st_mtime_ns] for name, stat in zip(names, stats, strict=True)
-        ]
-        identity = digest("folder", listing, spec.label_pattern, classes.ids, classes.names)
+        files = list_folder(spec.location, spec.include)
+        texts = [_label_text(file.name, spec.label_pattern) for file in files]
+        classes = _class_list(spec.classes, _class_names(files, texts))
+        index_of = label_index(classes)
+        labels: list[int | str | None] = []
+        for text in texts:
+            if text is None:
+                labels.append("no label in its name")
+            else:
+                labels.append(index_of.get(text, f"no such class: {text}"))
         layout = "folder, labels in file names" if spec.label_pattern else "folder per class"
-        return cls(layout, root, classes, identity, files)
+        return cls.of(layout, spec.location, classes, files, labels, (spec.label_pattern,))
+
+    @classmethod
+    def of(
+        cls,
+        layout: str,
+        root: Path,
+        classes: ClassList,
+        files: Sequence[Found],
+        labels: Sequence[int | str | None],
+        options: tuple[object, ...] = (),
+        *,
+        notes: tuple[str, ...] = (),
+        class_field: str | None = None,
+    ) -> "FolderSource":
+        """The files with these labels; a string is a reason to skip, None is unlabelled."""
+        entries = Entries.of(
+            (file, label if is_image_name(file.name) else NO_IMAGE_NAME)
+            for file, label in zip(files, labels, strict=True)
+        )
+        identity = digest("folder", entries.digest(), options, classes.ids, classes.names)
+        return cls(layout, root, classes, identity, notes, entries, class_field)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.entries)
+
+    def range_identity(self, start: int, stop: int) -> str:
+        return self.entries.range_digest(start, stop, "folder", self.class_field)
+
+    def labels(self) -> list[int | None]:
+        return self.entries.labels()
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        index_of = _label_index(self.classes)
-        for file in self.files[start:stop]:
-            yield self._sample(file, index_of)
+        root = os.fsencode(self.root)
+        for entry in self.entries.rows(start, stop):
+            yield self._sample(root, entry)
 
-    def _sample(self, file: _File, index_of: dict[str, int]) -> Sample | Skipped:
-        if Path(file.name).suffix.lower() not in IMAGE_SUFFIXES:
-            return Skipped(source_name=file.name, reason="not named like an image")
-        if file.label is None:
-            return Skipped(source_name=file.name, reason="no label in its name")
-        if file.label not in index_of:
-            return Skipped(source_name=file.name, reason=f"no such class: {file.label}")
+    def _sample(self, root: bytes, entry: Entry) -> Sample | Skipped:
+        if entry.refusal is not None:
+            return Skipped(entry.name, entry.refusal)
         try:
-            image = file.path.read_bytes()
-            header = read_header(image)
+            with open(os.path.join(root, entry.path), "rb") as file:  # noqa: PTH118, PTH123 bytes
+                image = file.read()
         except OSError as error:
-            return Skipped(source_name=file.name, reason=error.strerror or "unreadable")
-        except ValueError as error:
-            return Skipped(source_name=file.name, reason=str(error))
-        return Sample(file.key, image, header, index_of[file.label], file.name)
+            return Skipped(entry.name, error.strerror or "unreadable")
+        fields = {}
+        if self.class_field is not None and entry.label is not None:
+            fields[self.class_field] = self.classes.ids[entry.label]
+        return sample_of(entry, image, fields)
 
 
-def _is_visible(path: Path, root: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-    return path.is_file() and not hidden
+def is_image_name(name: str) -> bool:
+    """Whether a file of that name ought to be an image."""
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
 
 
-def _class_names(paths: list[Path], labels: list[str | None]) -> tuple[str, ...]:
+def _class_names(files: Sequence[Found], labels: Sequence[str | None]) -> tuple[str, ...]:
     """The labels of image files; in the order of numbers if all of them are numbers."""
     found = {
         label
-        for path, label in zip(paths, labels, strict=True)
-        if label is not None and path.suffix.lower() in IMAGE_SUFFIXES
+        for file, label in zip(files, labels, strict=True)
+        if label is not None and is_image_name(file.name)
     }
     numeric = all(label.isdecimal() for label in found)
     return tuple(sorted(found, key=lambda label: (int(label), label)) if numeric else sorted(found))
 
 
-def _label_text(path: Path, root: Path, pattern: str | None) -> str | None:
+def _label_text(name: str, pattern: str | None) -> str | None:
     if pattern is None:
-        return printable(path.relative_to(root).parts[0]) if path.parent != root else None
+        folder, slash, _ = name.partition("/")
+        return printable(folder) if slash else None
     try:
-        matched = re.search(pattern, path.name)
+        matched = re.search(pattern, name.rsplit("/", 1)[-1])
         return printable(matched.group(1)) if matched and matched.group(1) else None
     except (re.error, IndexError) as error:
         raise SourceError(
@@ -129,38 +133,12 @@ def _label_text(path: Path, root: Path, pattern: str | None) -> str | None:
 
 def _class_list(declared: str | tuple[str, ...] | None, folders: tuple[str, ...]) -> ClassList:
     match declared:
-        case "cifar10":
-            return CIFAR10_CLASSES
-        case "imagenet":
-            return imagenet_classes()
         case tuple():
             try:
                 return ClassList.of_names(declared)
             except ValueError as error:
                 raise SourceError(f"classes: {error}") from error
+        case "cifar10" | "cifar100" | "imagenet" | "mnist" | "fashion-mnist":
+            return builtin_classes(declared)
         case _:
             return ClassList.of_names(folders)
-
-
-def _label_index(classes: ClassList) -> dict[str, int]:
-    """Class ids, then names that are unique, then plain numbers, to class indices."""
-    counted = Counter(classes.names)
-    numbers = {str(index): index for index in range(len(classes))}
-    names = {name: index for index, name in enumerate(classes.names) if counted[name] == 1}
-    return numbers | names | {key: index for index, key in enumerate(classes.ids)}
-
-
-def _unique_keys(names: list[str]) -> list[str]:
-    """Base names where they are unique, else the whole path, else with a number behind."""
-    short = [webdataset_key(name) for name in names]
-    counted = Counter(short)
-    keys: list[str] = []
-    taken: set[str] = set()
-    for name, key in zip(names, short, strict=True):
-        wanted = key if counted[key] == 1 else webdataset_key(name.replace("/", "_"))
-        unique, number = wanted, 2
-        while unique in taken:
-            unique, number = f"{wanted[:80]}-{number}", number + 1
-        taken.add(unique)
-        keys.append(unique)
-    return keys

@@ -1,31 +1,147 @@
-"""ImageNet-1k validation in its official layout: the flat tar of images, and the development kit.
+"""ImageNet-1k: whichever of its layouts lies there, and the official validation images.
 
-The kit's ground truth gives ILSVRC2012 ids (1-based, in an order of their own); ``meta.mat`` maps
-them to WordNet ids. The class index used everywhere here, as by published models, is the position
-among the 1,000 sorted WordNet ids. Layout: https://image-net.org, ILSVRC2012 readme.
+The official tar is flat. The development kit's ground truth gives ILSVRC2012 ids (1-based, in an
+order of their own); ``meta.mat`` maps them to WordNet ids. The class index used everywhere here, as
+by published models, is the position among the 1,000 sorted WordNet ids. Layout:
+https://image-net.org, ILSVRC2012 readme.
 """
 
 import hashlib
 import io
 import re
-import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import scipy.io
 
 from shards.errors import SourceError
-from shards.image import read_header
 from shards.sample import ClassList, Sample, Skipped, webdataset_key
 from shards.sources.archive import read_files
-from shards.sources.source import digest, printable
+from shards.sources.builtin import imagenet_classes
+from shards.sources.imagenet_folder import (
+    CLASS_FIELD,
+    image_folder,
+    kaggle_root,
+    open_flat_folder,
+    open_image_folder,
+    open_kaggle,
+)
+from shards.sources.imagenet_train import TRAIN_IMAGES, ImagenetTrainSource
+from shards.sources.listing import (
+    Entries,
+    Found,
+    read_in_place,
+    sample_of,
+    scan_tar,
+    split_names,
+)
+from shards.sources.official import md5_note
+from shards.sources.parquet import ParquetSource
+from shards.sources.source import Source, SourceSpec, digest
+from shards.sources.webdataset import find_shards, open_shards
 
 IMAGES = "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12"
 GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 META = "meta.mat"
+LAYOUT = "imagenet official val tar"
 NAME_PATTERN = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
+LAYOUTS = (
+    f"{IMAGES} with {DEVKIT}.tar.gz, {TRAIN_IMAGES}, a folder per WordNet id, Kaggle's "
+    f"ILSVRC/Data/CLS-LOC, Hugging Face's data/*.parquet, or WebDataset shards"
+)
+
+
+def open_imagenet(spec: SourceSpec, split: str) -> Source:
+    """ImageNet's split at ``spec.location``, in whichever layout lies there.
+
+    Raises:
+        SourceError: nothing that is known does, or it is damaged.
+    """
+    location = spec.location
+    opened = (
+        _open_file(location, split, spec.devkit)
+        if location.is_file()
+        else _open_folder(spec, split)
+    )
+    if opened is None:
+        raise SourceError(
+            f"{location}: no {split} split of ImageNet here; point `location` at one of: {LAYOUTS}"
+        )
+    return opened
+
+
+def _open_file(file: Path, split: str, devkit: Path | None) -> Source | None:
+    if file.suffix == ".parquet":
+        return _open_parquet([file])
+    first = _first_name(file)
+    if file.name == TRAIN_IMAGES or first.endswith(".tar"):
+        if split != "train":
+            raise SourceError(f"{file}: the official train tar has the split train, not {split!r}")
+        return ImagenetTrainSource.open(file)
+    if file.name == IMAGES or NAME_PATTERN.fullmatch(first.rsplit("/", 1)[-1]):
+        return ImagenetSource.open(file, split, devkit)
+    return open_shards([file], imagenet_classes(), CLASS_FIELD)
+
+
+def _first_name(tar: Path) -> str:
+    with tar.open("rb") as file:
+        return next((member.name for member in scan_tar(file.fileno(), str(tar))), "")
+
+
+def _open_folder(spec: SourceSpec, split: str) -> Source | None:
+    folder, names = spec.location, split_names(split)
+    if "val" in names and (folder / IMAGES).is_file():
+        return ImagenetSource.open(folder, split, spec.devkit)
+    if split == "train" and (folder / TRAIN_IMAGES).is_file():
+        return ImagenetTrainSource.open(folder / TRAIN_IMAGES)
+    if root := kaggle_root(folder):
+        return open_kaggle(root, split)
+    if files := _parquet_files(folder, names):
+        return _open_parquet(files)
+    return _open_images(spec, split) or _open_shards(spec, split)
+
+
+def _open_images(spec: SourceSpec, split: str) -> Source | None:
+    if inside := image_folder(spec.location, split):
+        return open_image_folder(inside)
+    names = split_names(split)
+    for flat in (*(spec.location / name for name in names), spec.location):
+        if "val" in names and any(flat.glob("ILSVRC2012_val_*.JPEG")):
+            return open_flat_folder(flat, Devkit.read(spec.devkit or _devkit_beside(flat)).label_of)
+    return None
+
+
+def _open_shards(spec: SourceSpec, split: str) -> Source | None:
+    if any((spec.location / name).is_file() for name in (IMAGES, TRAIN_IMAGES)):
+        return None  # of another split: its tar is no shard
+    shards = find_shards(spec.location, split, spec.include)
+    return open_shards(shards, imagenet_classes(), CLASS_FIELD) if shards else None
+
+
+def _parquet_files(folder: Path, names: tuple[str, ...]) -> list[Path]:
+    patterns = [f"{place}{name}-*.parquet" for name in names for place in ("data/", "")]
+    found = [sorted(folder.glob(pattern)) for pattern in patterns]
+    return next((files for files in found if files), [])
+
+
+def _open_parquet(files: list[Path]) -> Source:
+    return ParquetSource.open(
+        files,
+        imagenet_classes(),
+        layout="imagenet hugging face parquet",
+        image_column=None,
+        label_column=None,
+        key_prefix="imagenet_",
+        key_of_path=original_key,
+        class_field=CLASS_FIELD,
+    )
+
+
+def original_key(path: str) -> str:
+    """The key of an image under its original name; Hugging Face adds the WordNet id to it."""
+    return re.sub(r"_n\d{8}$", "", webdataset_key(path))
 
 
 @dataclass(frozen=True)
@@ -35,6 +151,7 @@ class Devkit:
     classes: ClassList
     ground_truth: tuple[int | None, ...]
     identity: str
+    location: Path = field(compare=False)
 
     @classmethod
     def read(cls, location: Path) -> "Devkit":
@@ -46,27 +163,34 @@ class Devkit:
         remedy = f"name the {DEVKIT}.tar.gz as `devkit` in the plan"
         truth_raw, meta_raw = read_files(location, (GROUND_TRUTH, META), remedy).values()
         wnids = _wnid_of_ilsvrc_id(meta_raw, location)
-        ordered = sorted(wnids.values())
-        index_of = {wnid: index for index, (wnid, _) in enumerate(ordered)}
+        classes = imagenet_classes()
+        index_of = {wnid: index for index, wnid in enumerate(classes.ids)}
         try:
             truth_ids = [int(line) for line in truth_raw.split()]
         except ValueError as error:
             raise SourceError(f"{location}: {GROUND_TRUTH} holds a non-number ({error})") from error
-        truth = tuple(index_of[wnids[i][0]] if i in wnids else None for i in truth_ids)
-        classes = ClassList(
-            names=tuple(words.split(",")[0] for _, words in ordered),
-            ids=tuple(wnid for wnid, _ in ordered),
-        )
+        truth = tuple(index_of.get(wnids.get(i, "")) for i in truth_ids)
         hashes = [hashlib.sha256(raw).hexdigest() for raw in (truth_raw, meta_raw)]
-        return cls(classes=classes, ground_truth=truth, identity=digest(hashes))
+        return cls(classes, truth, digest(hashes), location)
+
+    def label_of(self, name: str) -> int | str:
+        """The class index of the validation image of that name, or why it has none."""
+        matched = NAME_PATTERN.fullmatch(name.rsplit("/", 1)[-1])
+        if matched is None:
+            return "not named like a validation image"
+        number = int(matched.group(1))
+        if not 1 <= number <= len(self.ground_truth):
+            return "no line in the ground truth"
+        label = self.ground_truth[number - 1]
+        return "no such class: an id that is not in meta.mat" if label is None else label
 
 
-def _wnid_of_ilsvrc_id(meta: bytes, location: Path) -> Mapping[int, tuple[str, str]]:
-    """ILSVRC2012 id → (WordNet id, words) of the classes; inner nodes have children."""
+def _wnid_of_ilsvrc_id(meta: bytes, location: Path) -> Mapping[int, str]:
+    """ILSVRC2012 id → WordNet id of the classes; inner nodes have children."""
     try:
         synsets = scipy.io.loadmat(io.BytesIO(meta), squeeze_me=True)["synsets"]
         return {
-            int(row["ILSVRC2012_ID"]): (str(row["WNID"]), str(row["words"]))
+            int(row["ILSVRC2012_ID"]): str(row["WNID"])
             for row in synsets
             if int(row["num_children"]) == 0
         }
@@ -76,23 +200,15 @@ def _wnid_of_ilsvrc_id(meta: bytes, location: Path) -> Mapping[int, tuple[str, s
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    name: str
-    offset: int
-    size: int
-    refusal: str | None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImagenetSource:
     """The validation images in the order of their numbers, read in place from the tar."""
 
-    layout: str
     tar: Path
     devkit: Devkit
     identity: str
-    members: tuple[_Member, ...]
+    state: tuple[int, int, str]
+    entries: Entries
 
     @classmethod
     def open(cls, location: Path, split: str, devkit: Path | None = None) -> "ImagenetSource":
@@ -101,85 +217,69 @@ class ImagenetSource:
         Raises:
             SourceError: tar or kit are not there, or the split is not ``val``.
         """
-        if split != "val":
+        if "val" not in split_names(split):
             raise SourceError(f"the official ImageNet tar has the split val, not {split!r}")
         tar = location / IMAGES if location.is_dir() else location
         if not tar.is_file():
             raise SourceError(f"{location}: no {IMAGES} here; point `location` at it")
         kit = Devkit.read(devkit or _devkit_beside(tar))
-        members = _scan(tar)
-        if not members:
+        found = _scan(tar)
+        if not found:
             raise SourceError(f"{tar}: an empty tar; fetch {IMAGES} again")
-        listing = [[member.name, member.offset, member.size] for member in members]
-        identity = digest("imagenet val", listing, tar.stat().st_size, _edges(tar), kit.identity)
-        return cls("imagenet official val tar", tar, kit, identity, members)
+        entries = Entries.of((member, kit.label_of(member.name)) for member in found)
+        facts = tar.stat()
+        state = (facts.st_size, facts.st_mtime_ns, _edges(tar))
+        identity = digest("imagenet val", entries.digest(), state, kit.identity)
+        return cls(tar, kit, identity, state, entries)
+
+    @property
+    def layout(self) -> str:
+        return LAYOUT
 
     @property
     def classes(self) -> ClassList:
         return self.devkit.classes
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        notes = (md5_note(path) for path in (self.tar, self.devkit.location) if path.is_file())
+        return (*(note for note in notes if note), *self.entries.notes_on(self.classes))
+
     def __len__(self) -> int:
-        return len(self.members)
+        return len(self.entries)
+
+    def range_identity(self, start: int, stop: int) -> str:
+        return self.entries.range_digest(start, stop, LAYOUT, self.state)
+
+    def labels(self) -> list[int | None]:
+        return self.entries.labels()
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        with self.tar.open("rb") as file:
-            for member in self.members[start:stop]:
-                if member.refusal:
-                    yield Skipped(source_name=member.name, reason=member.refusal)
-                    continue
-                file.seek(member.offset)
-                yield self._sample(member.name, file.read(member.size))
-
-    def _sample(self, name: str, image: bytes) -> Sample | Skipped:
-        matched = NAME_PATTERN.fullmatch(name)
-        if matched is None:
-            return Skipped(source_name=name, reason="not named like a validation image")
-        number = int(matched.group(1))
-        if not 1 <= number <= len(self.devkit.ground_truth):
-            return Skipped(source_name=name, reason="no line in the ground truth")
-        label = self.devkit.ground_truth[number - 1]
-        if label is None:
-            return Skipped(source_name=name, reason="no such class: an id that is not in meta.mat")
-        try:
-            header = read_header(image)
-        except ValueError as error:
-            return Skipped(source_name=name, reason=str(error))
-        fields = {"wnid": self.classes.ids[label]}
-        return Sample(webdataset_key(name), image, header, label, name, fields)
+        for entry, image in read_in_place(self.tar, self.entries.rows(start, stop)):
+            if entry.refusal is not None or entry.label is None:
+                yield Skipped(entry.name, entry.refusal or "no such class")
+            else:
+                yield sample_of(entry, image, {CLASS_FIELD: self.classes.ids[entry.label]})
 
 
-def _devkit_beside(tar: Path) -> Path:
-    for candidate in (tar.with_name(f"{DEVKIT}.tar.gz"), tar.with_name(DEVKIT)):
-        if candidate.exists():
-            return candidate
-    raise SourceError(f"no {DEVKIT}.tar.gz beside {tar}; name it as `devkit` in the plan")
+def _devkit_beside(images: Path) -> Path:
+    for folder in (images.parent, images):
+        for candidate in (folder / f"{DEVKIT}.tar.gz", folder / DEVKIT):
+            if candidate.exists():
+                return candidate
+    raise SourceError(f"no {DEVKIT}.tar.gz beside {images}; name it as `devkit` in the plan")
 
 
-def _scan(tar: Path) -> tuple[_Member, ...]:
-    """Every entry that is not a folder, sorted by name; only headers are read."""
-    members: list[_Member] = []
+def _scan(tar: Path) -> list[Found]:
+    """Every entry that is not a folder, sorted by name, the first of equal names first."""
+    with tar.open("rb") as file:
+        found = sorted(scan_tar(file.fileno(), str(tar)))
     seen: set[str] = set()
-    try:
-        with tarfile.open(tar, mode="r:") as archive:
-            for info in archive:
-                if info.isdir():
-                    continue
-                name = printable(info.name.removeprefix("./"))
-                refusal = None if info.isreg() else "not a regular file"
-                if name in seen:
-                    refusal = "duplicate name"
-                seen.add(name)
-                members.append(_Member(name, info.offset_data, info.size, refusal))
-            end = archive.offset
-        with tar.open("rb") as file:
-            file.seek(end)
-            whole = file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
-    except (tarfile.TarError, EOFError) as error:
-        raise SourceError(f"{tar}: cut short or not a tar ({error}); fetch it again") from error
-    if not whole:
-        # tarfile ends silently at a header that is cut or damaged.
-        raise SourceError(f"{tar}: cut short or damaged after {len(members)} files; fetch it again")
-    return tuple(sorted(members, key=lambda member: (member.name, member.offset)))
+    for index, member in enumerate(found):
+        if member.name in seen:
+            found[index] = member._replace(refusal="duplicate name")
+        seen.add(member.name)
+    return found
 
 
 def _edges(tar: Path) -> str:

@@ -4,22 +4,79 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from shards.build import PARTS, build_shard, finish, missing_shards, recipe_for
-from shards.errors import ShardError, StoreError
+from shards.build import (
+    PARTS,
+    RANGES_NAME,
+    STALE_SECONDS,
+    Recipe,
+    build_shard,
+    finish,
+    missing_shards,
+    recipe_for,
+    reusable_shards,
+    sweep,
+    take_over,
+)
+from shards.errors import ShardError, SourceError, StoreError
+from shards.image import read_header
 from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest
+from shards.order import in_order
 from shards.reader import ShardedSplit
-from shards.sample import Sample, Skipped
-from shards.sources.cifar import CifarSource
+from shards.sample import ClassList, Sample, Skipped
+from shards.sources.folder import FolderSource
+from shards.sources.opening import open_source
+from shards.sources.source import Source, SourceSpec, digest
 from shards.store import Store
-from tests.shards.made import FOLDER, First, ListSource, build, made_sample, made_source
+from shards.verify import verify_split
+from tests.shards import made
+from tests.shards.made import FOLDER, build, made_sample
 from tests.support.shared_data import SHARED, needs_shared
+
+
+@dataclass(frozen=True)
+class ListSource(made.ListSource):
+    """A source that is a list, and remembers which ranges of it were read."""
+
+    notes: tuple[str, ...] = ()
+    ranges_read: list[tuple[int, int]] = field(default_factory=list, compare=False)
+
+    def range_identity(self, start: int, stop: int) -> str:
+        return digest([repr(entry) for entry in self.entries[start:stop]])
+
+    def labels(self) -> list[int | None]:
+        return [entry.label if isinstance(entry, Sample) else None for entry in self.entries]
+
+    def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
+        self.ranges_read.append((start, stop))
+        return super().read(start, stop)
+
+
+def made_source() -> ListSource:
+    return ListSource(made.made_source().entries)
+
+
+@dataclass(frozen=True)
+class First(made.First):
+    """The first entries of a source."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.source.notes
+
+    def range_identity(self, start: int, stop: int) -> str:
+        return self.source.range_identity(start, stop)
+
+    def labels(self) -> list[int | None]:
+        return self.source.labels()[: self.count]
 
 
 def files(store: Store, folder: str = FOLDER) -> dict[str, bytes]:
@@ -35,7 +92,7 @@ def files(store: Store, folder: str = FOLDER) -> dict[str, bytes]:
 def test_only_tars_samples_and_manifest_are_left(store: Store) -> None:
     build(made_source(), store)
     tars = [f"made-test-{shard:06d}.tar" for shard in range(4)]
-    assert sorted(files(store)) == [*tars, MANIFEST_NAME, SAMPLES_NAME]
+    assert sorted(files(store)) == [*tars, MANIFEST_NAME, RANGES_NAME, SAMPLES_NAME]
     assert store.names(FOLDER) == sorted(files(store))
 
 
@@ -159,15 +216,32 @@ def test_finish_needs_every_part(store: Store) -> None:
     assert not store.exists(f"{FOLDER}/{MANIFEST_NAME}")
 
 
-class LosesEntries(ListSource):
+class Lies(ListSource):
+    """Gives one entry less, or more, than it was asked for in the second range."""
+
+    surplus = 0
+
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        return super().read(start, stop - 1)
+        return super().read(start, stop + (self.surplus if start == 3 else 0))
 
 
-def test_lost_entries_are_noticed(store: Store) -> None:
-    with pytest.raises(ShardError, match=r"made test: .*11 entries are not"):
-        build(LosesEntries(made_source().entries), store)
-    assert not store.exists(f"{FOLDER}/{MANIFEST_NAME}")
+class LosesEntries(Lies):
+    surplus = -1
+
+
+class DoublesEntries(Lies):
+    surplus = 1
+
+
+@pytest.mark.parametrize(("lying", "count"), [(LosesEntries, "2"), (DoublesEntries, "more than 3")])
+def test_another_number_of_results_than_entries_ends_the_build(
+    store: Store, lying: type[Lies], count: str
+) -> None:
+    message = f"made: entries 3 to 6 gave {count} results instead of 3"
+    with pytest.raises(SourceError, match=message):
+        build(lying(made_source().entries), store)
+    # Nothing of that range, and nothing that says the split is whole.
+    assert sorted(files(store)) == ["made-test-000000.tar", f"{PARTS}/000000.parquet"]
 
 
 @pytest.mark.parametrize("failing", ["tar", "parquet", "json"])
@@ -217,7 +291,8 @@ def test_a_source_that_fails_publishes_no_shard(store: Store) -> None:
 BUILDER = """
 import sys, time
 from shards.store import Store
-from tests.shards.made import ListSource, build, made_source
+from tests.shards.made import build
+from tests.shards.test_build import ListSource, made_source
 class Slow(ListSource):
     def read(self, start, stop):
         for entry in super().read(start, stop):
@@ -246,7 +321,8 @@ def test_a_killed_build_is_resumed(store: Store, request: pytest.FixtureRequest)
 
 @needs_shared
 def test_real_images_in_any_order(store: Store) -> None:
-    source = First(CifarSource.open(SHARED / "data/cifar10", "test"), 250)
+    spec = SourceSpec(source="cifar10", location=SHARED / "data/cifar10")
+    source = First(open_source(spec, "test"), 250)
     first: Any = build(source, store, "first", samples_per_shard=60)
     order = (3, 0, 4, 2, 1)
     again: Manifest = build(source, store, "again", samples_per_shard=60, order=order)
@@ -258,3 +334,194 @@ def test_real_images_in_any_order(store: Store) -> None:
     assert [(s.key, s.image, s.target) for s in read] == [
         (s.key, s.image, s.label) for s in samples
     ]
+
+
+def in_decode(source: Source, store: Store, folder: str = FOLDER) -> Manifest:
+    recipe = recipe_for(source, "made", "test", 3, "decode")
+    for shard in range(recipe.shard_count):
+        build_shard(source, store, folder, recipe, shard)
+    return finish(source, store, folder, recipe)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_decoding_finds_what_the_header_hides(store: Store, form: str) -> None:
+    image = made.encoded(form, size=(64, 64))[:-900]
+    cut = replace(made_sample(1), image=image, header=read_header(image))
+    source = ListSource([made_sample(0), cut, made_sample(2)])
+    assert build(source, store, "header").samples == 3
+    manifest = in_decode(source, store)
+    assert (manifest.samples, manifest.entries) == (2, 3)
+    (skipped,) = manifest.skipped
+    assert skipped.source_name == "1.png"
+    assert skipped.reason.startswith("does not decode: ")
+    assert "0x" not in skipped.reason
+
+
+def test_what_decodes_is_stored_as_it_was(store: Store) -> None:
+    decoded, usual = in_decode(made_source(), store), build(made_source(), store, "usual")
+    assert decoded == usual
+
+
+def test_checks_and_orders_are_part_of_the_recipe() -> None:
+    source = made_source()
+    recipes = {
+        recipe_for(source, "made", "test", 3).name,
+        recipe_for(source, "made", "test", 3, "decode").name,
+        recipe_for(in_order(source, "stratified", 0), "made", "test", 3).name,
+        recipe_for(in_order(source, "stratified", 1), "made", "test", 3).name,
+    }
+    assert len(recipes) == 4
+
+
+def numbered(count: int) -> list[Sample | Skipped]:
+    """Entries of which some are skipped, some have fields, some no label."""
+    entries: list[Sample | Skipped] = []
+    for number in range(count):
+        sample = made_sample(number % 100, number % 3)
+        name = f"{number:05d}"
+        if number % 97 == 5:
+            entries.append(Skipped(name, "zero bytes"))
+        elif number in (120, 121):
+            entries.append(replace(sample, key=name, label=None, fields={"camera": "front"}))
+        else:
+            fields: dict[str, str | int] = {"session": number} if number > 950 else {}
+            entries.append(replace(sample, key=name, source_name=name, fields=fields))
+    return entries
+
+
+def build_like_the_flow(source: Source, store: Store, size: int = 100) -> tuple[str, Recipe, list]:
+    """Build into the recipe's folder, taking over what can be; which shards were taken over."""
+    recipe = recipe_for(source, "made", "test", size)
+    folder = f"shards/made/test/{recipe.name}"
+    missing = missing_shards(store, folder, recipe)
+    found = reusable_shards(source, store, folder, recipe, missing)
+    taken = []
+    for shard in missing:
+        if shard in found and take_over(source, folder, recipe, shard, found[shard]):
+            taken.append(shard)
+        else:
+            build_shard(source, store, folder, recipe, shard)
+    finish(source, store, folder, recipe)
+    return folder, recipe, taken
+
+
+@pytest.mark.parametrize("where", ["disk", "memory"])
+def test_an_extended_source_rebuilds_only_the_last_shards(tmp_path: Path, where: str) -> None:
+    store = Store.at(tmp_path if where == "disk" else f"memory://{tmp_path.name}")
+    fresh = Store.at(tmp_path / "fresh")
+    entries = numbered(1200)
+    build_like_the_flow(ListSource(entries[:950], identity="made"), store)
+    grown = ListSource(entries)
+    folder, recipe, taken = build_like_the_flow(grown, store)
+    assert taken == list(range(9))
+    assert grown.ranges_read == [(900, 1000), (1000, 1100), (1100, 1200)]
+    build_like_the_flow(ListSource(entries), fresh)
+    assert {name: store.read(f"{folder}/{name}") for name in store.names(folder)} == files(
+        fresh, folder
+    )
+    split = ShardedSplit.open(store, folder)
+    assert verify_split(split, 2).faults == ()
+    if where == "disk":
+        name = recipe.shard_name(0)
+        inodes = {path.stat().st_ino for path in tmp_path.glob(f"shards/made/test/*/{name}")}
+        assert len(inodes) == 1
+
+
+def test_a_shrunk_source_takes_over_no_field_of_what_went(store: Store) -> None:
+    entries = numbered(300)
+    build_like_the_flow(ListSource(entries), store)
+    folder, _, taken = build_like_the_flow(ListSource(entries[:100]), store)
+    assert taken == [0]
+    # `camera` is a field of the second shard only.
+    assert "camera" not in ShardedSplit.open(store, folder).samples.column_names
+
+
+@pytest.mark.parametrize(
+    "change", ["label", "image", "class", "size", "order", "verify", "unfinished", "tar"]
+)
+def test_what_may_have_changed_is_never_taken_over(store: Store, change: str) -> None:
+    entries = numbered(300)
+    before, _, _ = build_like_the_flow(ListSource(entries), store)
+    later = partial(ListSource, identity="later")
+    source: Source = later(entries)
+    size, expected = 100, []
+    recipe = recipe_for(source, "made", "test", 100)
+    assert isinstance(entries[0], Sample)
+    match change:
+        case "label":
+            source = later([replace(entries[0], label=2), *entries[1:]])
+            expected = [1, 2]
+        case "image":
+            source = later([*entries[:299], replace(entries[0], key="new")])
+            expected = [0, 1]
+        case "class":
+            classes = ClassList.of_names(("ant", "bee", "cow"))
+            source = later(entries, classes=classes)
+        case "size":
+            source, size = later(entries), 150
+        case "order":
+            source = in_order(later(entries), "stratified", 0)
+        case "verify":
+            source = later(entries)
+            recipe = recipe_for(source, "made", "test", 100, "decode")
+        case "unfinished":
+            source = later([*entries, made_sample(1)])
+            Path(store.locate(f"{before}/{MANIFEST_NAME}")).unlink()
+        case "tar":
+            source = later([*entries, replace(entries[0], key="new")])
+            tar = Path(store.locate(f"{before}/made-test-000001.tar"))
+            tar.write_bytes(tar.read_bytes().replace(b"IEND", b"JEND", 1))
+            expected = [0, 2]
+    if change == "verify":
+        folder = f"shards/made/test/{recipe.name}"
+        assert reusable_shards(source, store, folder, recipe, [0, 1, 2]) == {}
+        return
+    folder, _, taken = build_like_the_flow(source, store, size)
+    assert taken == expected
+    assert verify_split(ShardedSplit.open(store, folder), 2).faults == ()
+
+
+def test_a_folder_that_grows_is_extended(store: Store, tmp_path: Path) -> None:
+    """Real files: the new ones sort last, so only the last shards are read again."""
+    root = tmp_path / "images"
+    for number in range(8):
+        (root / "ant").mkdir(parents=True, exist_ok=True)
+        (root / "bee").mkdir(parents=True, exist_ok=True)
+        (root / f"ant/a{number}.png").write_bytes(made.encoded("PNG", number))
+        (root / f"bee/b{number}.png").write_bytes(made.encoded("PNG", 50 + number))
+    spec = SourceSpec(source="folder", location=root)
+    build_like_the_flow(FolderSource.open(spec), store, 3)
+    (root / "bee/b9.png").write_bytes(made.encoded("PNG", 99))
+    _, _, taken = build_like_the_flow(FolderSource.open(spec), store, 3)
+    assert taken == [0, 1, 2, 3, 4]
+    # A second a1 gives the first another key, though its own bytes and name are as before.
+    (root / "bee/a1.png").write_bytes(made.encoded("PNG", 100))
+    folder, _, taken = build_like_the_flow(FolderSource.open(spec), store, 3)
+    assert taken == [1]
+    assert "ant_a1" in ShardedSplit.open(store, folder).samples["key"].to_pylist()
+
+
+def test_finishing_sweeps_only_what_nobody_writes_any_more(store: Store) -> None:
+    stale = Path(store.locate(f"{FOLDER}/.made-test-000001.tar.0123abcd.partial"))
+    fresh = stale.with_name(".made-test-000002.tar.0123abcd.partial")
+    stale.parent.mkdir(parents=True)
+    for path in (stale, fresh):
+        path.write_bytes(b"half")
+    long_ago = time.time() - STALE_SECONDS - 60
+    os.utime(stale, (long_ago, long_ago))
+    recipe = recipe_for(made_source(), "made", "test", 3)
+    build_shard(made_source(), store, FOLDER, recipe, 0)
+    assert stale.exists()  # not before all is built
+    build(made_source(), store)
+    assert not stale.exists()
+    assert fresh.exists()
+
+
+def test_a_second_builder_that_finishes_later_changes_nothing(store: Store) -> None:
+    first = build(made_source(), store)
+    before = files(store)
+    recipe = recipe_for(made_source(), "made", "test", 3)
+    build_shard(made_source(), store, FOLDER, recipe, 2)  # it had missed that all was done
+    assert finish(made_source(), store, FOLDER, recipe) == first
+    sweep(store, FOLDER)
+    assert files(store) == before

@@ -84,6 +84,24 @@ def test_layout_in_memory_does_not_matter() -> None:
     assert encode_png(np.asfortranarray(image)) == encode_png(image)
 
 
+@given(hnp.arrays(np.uint8, shapes.map(lambda shape: shape[:2])))
+def test_grey_pixels_stay_grey(image: np.ndarray) -> None:
+    png = encode_png(image)
+    with Image.open(io.BytesIO(png)) as opened:
+        assert opened.mode == "L"
+        np.testing.assert_array_equal(np.asarray(opened), image)
+    assert read_header(png) == ImageHeader("png", image.shape[1], image.shape[0])
+
+
+def test_the_bytes_of_a_grey_png_are_fixed() -> None:
+    image = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    rows = b"".join(b"\0" + row.tobytes() for row in image)
+    kinds, bodies = zip(*chunks(encode_png(image)), strict=True)
+    assert kinds == (b"IHDR", b"IDAT", b"IEND")
+    assert bodies[0] == struct.pack(">IIBBBBB", 6, 4, 8, 0, 0, 0, 0)
+    assert b"".join(stored_blocks(bodies[1])) == rows
+
+
 @pytest.mark.parametrize("channels", [1, 4])
 def test_only_colour_is_encoded(channels: int) -> None:
     with pytest.raises(ValueError, match=f"pixels have {channels} channels"):

@@ -18,7 +18,7 @@ from PIL import Image
 from shards.image import encode_png, read_header
 from shards.sample import Sample
 from shards.sources.cifar import CifarSource
-from shards.writer import write_tar
+from shards.writer import _header, write_tar
 from tests.shards.made import encoded, made_sample
 from tests.support.shared_data import SHARED, needs_shared
 
@@ -155,3 +155,19 @@ def test_other_readers_agree_on_real_images(tmp_path: Path) -> None:
     with Image.open(io.BytesIO(samples[0].image)) as opened:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(opened))
     assert label == samples[0].label
+
+
+@given(
+    name=st.text("abcXYZ019_-.", min_size=1, max_size=100),
+    size=st.integers(min_value=0, max_value=8**11 - 1),
+)
+def test_headers_are_those_of_tarfile(name: str, size: int) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    assert _header(name, size) == info.tobuf(tarfile.USTAR_FORMAT)
+
+
+@pytest.mark.parametrize(("name", "size"), [("x" * 101, 1), ("x", 8**11)])
+def test_what_does_not_fit_a_header_is_refused(name: str, size: int) -> None:
+    with pytest.raises(ValueError, match="does not fit into a ustar header"):
+        _header(name, size)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -17,20 +18,25 @@ from shards.build import recipe_for
 from shards.errors import SourceError
 from shards.reader import ShardedSplit
 from shards.sample import Sample, Skipped
+from shards.sources.builtin import CIFAR100_CLASSES, CIFAR100_COARSE
 from shards.sources.cifar import (
     ARCHIVE,
     BATCHES,
     CIFAR10_CLASSES,
+    CIFAR100,
     FOLDER,
     CifarSource,
+    open_cifar,
     parse_batch,
 )
+from shards.sources.source import Source, SourceSpec
 from shards.store import Store
-from tests.shards.made import First, build
+from tests.shards.made import build, encoded
 from tests.support.shared_data import SHARED, needs_shared
 
 REAL = SHARED / "data/cifar10"
 ROW = 3072
+BINARY_ARCHIVE = "cifar-10-binary.tar.gz"
 
 
 def made_batch(rows: int = 4, seed: int = 0, **changes: Any) -> bytes:
@@ -59,6 +65,11 @@ def made_folder(path: Path, batches: dict[str, bytes]) -> Path:
     for name, content in batches.items():
         (path / name).write_bytes(content)
     return path
+
+
+def opened(location: Path, split: str = "test", source: str = "cifar10") -> Source:
+    spec = SourceSpec.model_validate({"source": source, "location": location})
+    return open_cifar(spec, split)
 
 
 def decoded(samples: Iterable[Sample | Skipped]) -> np.ndarray:
@@ -120,9 +131,9 @@ class TestReal:
             labels = [
                 label
                 for name in BATCHES["train"]
-                for label in pickle.load(tar.extractfile(f"{FOLDER}/{name}"), encoding="bytes")[
-                    b"labels"
-                ]
+                for label in pickle.loads(
+                    tar.extractfile(f"{FOLDER}/{name}").read(), encoding="bytes"
+                )[b"labels"]
             ]
         assert [sample.label for sample in train.read(0, 5000)] == labels
 
@@ -136,6 +147,57 @@ class TestReal:
             assert unpacked.identity == test_split.identity
             assert list(unpacked.read(0, 100)) == list(test_split.read(0, 100))
         assert CifarSource.open(REAL / ARCHIVE, "test").identity == test_split.identity
+
+    def test_python_and_binary_and_parquet_are_equal(self) -> None:
+        python, binary, parquet = (
+            opened(REAL / place) for place in (ARCHIVE, BINARY_ARCHIVE, "hf_parquet/plain_text")
+        )
+        assert (len(python), len(binary), len(parquet)) == (10000, 1000, 1000)
+        rows = [list(source.read(0, 1000)) for source in (python, binary, parquet)]
+        keys_and_labels = [[(row.key, row.label) for row in found] for found in rows]
+        assert keys_and_labels[0] == keys_and_labels[1] == keys_and_labels[2]
+        assert [row.image for row in rows[0]] == [row.image for row in rows[1]]
+        np.testing.assert_array_equal(decoded(rows[0]), decoded(rows[2]))
+        assert rows[1][17].source_name == "test_batch.bin[17]"
+        assert rows[2][17].source_name == "test-00000-of-00001.parquet[17]"
+        assert {source.classes for source in (python, binary, parquet)} == {CIFAR10_CLASSES}
+        for source, found in zip((python, binary, parquet), rows, strict=True):
+            assert source.labels()[:1000] == [row.label for row in found]
+
+    def test_binary_train_is_the_first_rows_of_each_batch(self) -> None:
+        python, binary = opened(REAL, "train"), opened(REAL / BINARY_ARCHIVE, "train")
+        assert (len(python), len(binary)) == (5000, 1000)
+        for batch in range(5):
+            theirs = list(python.read(1000 * batch, 1000 * batch + 200))
+            ours = list(binary.read(200 * batch, 200 * batch + 200))
+            assert [(s.image, s.label) for s in ours] == [(s.image, s.label) for s in theirs]
+
+    def test_binary_unpacked_is_the_same(self, tmp_path: Path) -> None:
+        with tarfile.open(REAL / BINARY_ARCHIVE) as tar:
+            tar.extractall(tmp_path, filter="data")
+        packed = opened(REAL / BINARY_ARCHIVE)
+        for location in (tmp_path, tmp_path / "cifar-10-batches-bin"):
+            unpacked = opened(location)
+            assert unpacked.layout == packed.layout == "cifar10 binary"
+            assert unpacked.identity == packed.identity
+            assert list(unpacked.read(990, 1000)) == list(packed.read(990, 1000))
+
+    def test_parquet_of_50000_jpegs(self) -> None:
+        source = opened(REAL / "train_jpeg", "train")
+        assert (len(source), source.layout, source.notes) == (50000, "cifar10 parquet", ())
+        labels = source.labels()
+        assert np.bincount(labels).tolist() == [5000] * 10
+        found = list(source.read(4998, 5003))  # over the border of a row group
+        assert [sample.label for sample in found] == labels[4998:5003]
+        assert {sample.header.suffix for sample in found} == {"jpg"}
+
+    def test_what_is_not_the_official_file_is_noted(self, test_split: CifarSource) -> None:
+        # The pixels of these files are not the official ones, their names are.
+        assert len(test_split.notes) == 1
+        assert test_split.notes[0].startswith("test_batch is not the official file: its MD5 is ")
+        archive, count = opened(REAL / BINARY_ARCHIVE).notes
+        assert archive.startswith(f"{BINARY_ARCHIVE} is not the official file")
+        assert count == "1000 of the 10000 test images"
 
     def test_class_names_are_those_of_batches_meta(self) -> None:
         with tarfile.open(REAL / ARCHIVE) as tar:
@@ -214,7 +276,7 @@ def test_a_label_that_is_no_class_is_skipped(tmp_path: Path, store: Store, label
     assert [r.key for r in results if isinstance(r, Sample)] == [
         f"cifar10_test_{index:05d}" for index in (0, 2, 3)
     ]
-    manifest = build(First(source, 4), store)
+    manifest = build(source, store)
     assert (manifest.entries, manifest.samples, len(manifest.skipped)) == (4, 3, 1)
 
 
@@ -334,3 +396,155 @@ def test_a_missing_batch(tmp_path: Path) -> None:
         CifarSource.open(made_folder(tmp_path / "x", batches), "train")
     with pytest.raises(SourceError, match="data_batch_3 missing"):
         CifarSource.open(made_archive(tmp_path / "a.tar.gz", batches), "train")
+
+
+def test_a_shard_range_changes_with_its_own_entries_only(tmp_path: Path) -> None:
+    one = made_folder(tmp_path / "one", {"test_batch": made_batch(6)})
+    labels = [0, 1, 2, 9, 4, 5]
+    two = made_folder(tmp_path / "two", {"test_batch": made_batch(6, labels=labels)})
+    before, after = CifarSource.open(one, "test"), CifarSource.open(two, "test")
+    changed = [before.range_identity(i, i + 2) != after.range_identity(i, i + 2) for i in (0, 2, 4)]
+    assert changed == [False, True, False]
+    assert before.range_identity(0, 2) != before.range_identity(2, 4)
+
+
+def made_rows(rows: int, label_bytes: int, seed: int = 0) -> bytes:
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, 256, (rows, label_bytes + ROW), dtype=np.uint8)
+    table[:, :label_bytes] = np.arange(rows)[:, None] % 10
+    return table.tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", made_rows(3, 1)[:-1], made_rows(3, 2), b"junk"])
+def test_a_binary_batch_that_is_cut(tmp_path: Path, content: bytes) -> None:
+    source = opened(made_folder(tmp_path / "x", {"test_batch.bin": content}))
+    with pytest.raises(SourceError, match=r"test_batch\.bin: \d+ bytes are not whole rows of 3073"):
+        list(source.read(0, 1))
+
+
+def test_a_binary_label_that_is_no_class(tmp_path: Path) -> None:
+    content = bytearray(made_rows(3, 1))
+    content[3073] = 10
+    source = opened(made_folder(tmp_path / "x", {"test_batch.bin": bytes(content)}))
+    results = list(source.read(0, 3))
+    assert results[1] == Skipped("test_batch.bin[1]", "no such class: 10")
+    assert source.labels() == [0, None, 2]
+    assert [r.label for r in results if isinstance(r, Sample)] == [0, 2]
+
+
+def test_a_damaged_archive_is_not_passed_over_for_another_layout(tmp_path: Path) -> None:
+    (tmp_path / ARCHIVE).write_bytes(b"<html>404</html>")
+    made_folder(tmp_path / "cifar-10-batches-bin", {"test_batch.bin": made_rows(3, 1)})
+    table = pa.table({"img": [{"bytes": encoded("PNG"), "path": None}], "label": [3]})
+    pq.write_table(table, tmp_path / "test-00000-of-00001.parquet")
+    with pytest.raises(SourceError, match="cannot be read as an archive"):
+        opened(tmp_path)
+    (tmp_path / ARCHIVE).unlink()
+    assert opened(tmp_path).layout == "cifar10 binary"
+    (tmp_path / "cifar-10-batches-bin/test_batch.bin").unlink()
+    assert opened(tmp_path).layout == "cifar10 parquet"
+    with pytest.raises(SourceError, match="no Parquet file of the split 'train'"):
+        opened(tmp_path, "train")
+
+
+class TestCifar100:
+    """In the official layouts, with made pixels: pickles of protocol 2, keys of bytes."""
+
+    FINE = (49, 33, 72, 51, 0)
+    COARSE = (10, 10, 0, 4, 4)
+
+    def batch(self, **changes: Any) -> dict[bytes, Any]:
+        pixels = np.random.default_rng(3).integers(0, 256, (5, ROW), dtype=np.uint8)
+        content: dict[bytes, Any] = {
+            b"batch_label": b"testing batch 1 of 1",
+            b"filenames": [f"made_s_{row:06d}.png".encode() for row in range(5)],
+            b"fine_labels": list(self.FINE),
+            b"coarse_labels": list(self.COARSE),
+            b"data": pixels,
+        }
+        return content | {name.encode(): value for name, value in changes.items()}
+
+    def python(self, root: Path, **changes: Any) -> Path:
+        content = pickle.dumps(self.batch(**changes), protocol=2)
+        folder = made_folder(root / "cifar-100-python", {"test": content, "train": content})
+        with tarfile.open(root / "cifar-100-python.tar.gz", "w:gz") as tar:
+            tar.add(folder, "cifar-100-python")
+        return root
+
+    def binary(self, root: Path) -> Path:
+        labels = np.array([self.COARSE, self.FINE], np.uint8).T
+        content = np.concatenate([labels, self.batch()[b"data"]], axis=1).tobytes()
+        made_folder(root / "cifar-100-binary", {"test.bin": content, "train.bin": content})
+        return root
+
+    def parquet(self, root: Path) -> Path:
+        samples = opened(root, source="cifar100").read(0, 5)
+        images = [{"bytes": sample.image, "path": None} for sample in samples]
+        columns = {"img": images, "fine_label": self.FINE, "coarse_label": self.COARSE}
+        (root / "cifar100").mkdir()
+        pq.write_table(pa.table(columns), root / "cifar100/test-00000-of-00001.parquet")
+        return root / "cifar100"
+
+    def test_all_layouts_give_the_same_samples(self, tmp_path: Path) -> None:
+        self.python(tmp_path / "a")
+        locations = {
+            "cifar100 python": tmp_path / "a",
+            "cifar100 binary": self.binary(tmp_path / "b"),
+            "cifar100 parquet": self.parquet(tmp_path / "a"),
+        }
+        expected = list(
+            opened(tmp_path / "a/cifar-100-python.tar.gz", source="cifar100").read(0, 5)
+        )
+        assert [sample.label for sample in expected] == list(self.FINE)
+        assert [sample.fields for sample in expected] == [
+            {"coarse_label": CIFAR100_COARSE[coarse]} for coarse in self.COARSE
+        ]
+        assert expected[4].source_name == "made_s_000004.png"
+        pixels = self.batch()[b"data"].reshape(5, 3, 32, 32).transpose(0, 2, 3, 1)
+        np.testing.assert_array_equal(decoded(expected), pixels)
+        for layout, location in locations.items():
+            source = opened(location, source="cifar100")
+            found = list(source.read(0, 5))
+            assert (source.layout, source.classes) == (layout, CIFAR100_CLASSES)
+            for ours, theirs in zip(found, expected, strict=True):
+                assert (ours.key, ours.image, ours.label, dict(ours.fields)) == (
+                    theirs.key,
+                    theirs.image,
+                    theirs.label,
+                    dict(theirs.fields),
+                )
+        assert len(opened(locations["cifar100 binary"], "train", "cifar100")) == 5
+
+    def test_lists_are_those_of_the_publisher(self) -> None:
+        assert (len(CIFAR100_CLASSES), len(CIFAR100_COARSE)) == (100, 20)
+        assert list(CIFAR100_CLASSES.names) == sorted(CIFAR100_CLASSES.names)
+        assert list(CIFAR100_COARSE) == sorted(CIFAR100_COARSE)
+        # First and last, and every class that the made batch has, as the publisher numbers them.
+        named = [CIFAR100_CLASSES.names[label] for label in (*self.FINE, 99)]
+        assert named == ["mountain", "forest", "seal", "mushroom", "apple", "worm"]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"coarse_labels": [1]},
+            {"fine_labels": [1]},
+            {"filenames": []},
+            {"data": np.zeros((5, 3), np.uint8)},
+        ],
+    )
+    def test_arrays_that_do_not_fit(self, changes: dict[str, Any]) -> None:
+        with pytest.raises(SourceError, match="test: "):
+            parse_batch(pickle.dumps(self.batch(**changes), protocol=2), "test", CIFAR100)
+
+    def test_cifar10_is_not_cifar100(self, tmp_path: Path) -> None:
+        path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch()})
+        with pytest.raises(SourceError, match="test missing; fetch cifar-100-python"):
+            opened(path, source="cifar100")
+        with pytest.raises(SourceError, match="is not a CIFAR-100 batch"):
+            parse_batch(made_batch(), "test", CIFAR100)
+
+    def test_a_source_travels_to_another_process(self, tmp_path: Path) -> None:
+        source = opened(self.python(tmp_path), source="cifar100")
+        copy = pickle.loads(pickle.dumps(source))
+        assert list(copy.read(0, 5)) == list(source.read(0, 5))
+        assert copy.range_identity(1, 3) == source.range_identity(1, 3)

@@ -266,6 +266,38 @@ def test_a_file_that_goes_away_names_no_path(tmp_path: Path) -> None:
     assert str(tmp_path) not in skipped.reason
 
 
+def test_a_range_moves_with_its_files_alone(tmp_path: Path) -> None:
+    made_folder(tmp_path, *[f"ant/{i}.png" for i in range(6)])
+    before = opened(tmp_path, classes=("ant", "bee"))
+    assert (before.notes, before.labels()) == ((), [0] * 6)
+    made_folder(tmp_path, "ant/3.png", image=JPEG)
+    made_folder(tmp_path, "bee/7.png", "bee/8.txt")
+    after = opened(tmp_path, classes=("ant", "bee"))
+    assert after.labels() == [0] * 6 + [1, None]
+    same = [before.range_identity(i, i + 1) == after.range_identity(i, i + 1) for i in range(6)]
+    assert same == [True, True, True, False, True, True]
+
+
+def test_a_label_or_key_that_moves_moves_the_range(tmp_path: Path) -> None:
+    made_folder(tmp_path, "bee/1.png", "bee/2.png")
+    before = opened(tmp_path).range_identity(0, 1)
+    made_folder(tmp_path, "cat/1.png")  # now base names are equal
+    assert opened(tmp_path).range_identity(0, 1) != before
+    (tmp_path / "cat/1.png").rename(tmp_path / "cat/3.png")
+    assert opened(tmp_path).range_identity(0, 1) == before
+    made_folder(tmp_path, "ant/4.png")  # bee is class 1 now
+    assert opened(tmp_path).range_identity(1, 2) != before
+
+
+@pytest.mark.parametrize(
+    ("classes", "label", "index"),
+    [("cifar100", "worm", 99), ("mnist", "7", 7), ("fashion-mnist", "Ankle boot", 9)],
+)
+def test_built_in_class_lists(tmp_path: Path, classes: str, label: str, index: int) -> None:
+    made_folder(tmp_path, f"{label}/a.png")
+    assert keys_and_labels(read(tmp_path, classes=classes)) == {"a": index}
+
+
 @needs_shared
 def test_real_images_by_kaggles_layout() -> None:
     root = SHARED / "data/imagenet/kaggle_cls_loc/ILSVRC/Data/CLS-LOC/train"

@@ -290,3 +290,26 @@ def test_a_wrong_split_or_place(tmp_path: Path) -> None:
     for location in (tmp_path, tmp_path / "nowhere.tar"):
         with pytest.raises(SourceError, match=f"{location}: no {IMAGES} here"):
             ImagenetSource.open(location, "val", KIT)
+
+
+def test_a_range_moves_with_its_labels(tmp_path: Path) -> None:
+    tar = made_tar(tmp_path, (name_of(1), JPEG), (name_of(2), JPEG))
+    kits = [made_kit(tmp_path / str(i), truth) for i, truth in enumerate(("490\n1", "490\n2"))]
+    one, two = (ImagenetSource.open(tar, "val", kit) for kit in kits)
+    assert one.range_identity(0, 1) == two.range_identity(0, 1)
+    assert one.range_identity(1, 2) != two.range_identity(1, 2)
+    assert one.labels()[0] == two.labels()[0]
+    assert one.labels()[1] != two.labels()[1]
+
+
+def test_notes_on_files_that_are_not_the_official_ones(real: ImagenetSource) -> None:
+    images, kit, present = real.notes
+    assert images.startswith(f"{IMAGES} is not the official file: its MD5 is")
+    assert kit.startswith(f"{DEVKIT}.tar.gz is not the official file")
+    assert present == "328 of 1000 classes have entries"
+
+
+def test_a_name_that_leads_elsewhere(tmp_path: Path) -> None:
+    [sample] = read_made(tmp_path, (f"../../{name_of(1)}", JPEG))
+    assert (sample.source_name, sample.label) == (name_of(1), 14)
+    assert [path.name for path in tmp_path.iterdir()] == [IMAGES]

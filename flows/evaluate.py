@@ -15,7 +15,7 @@ from shards.store import Store
 from tasks.aggregate import aggregate
 from tasks.gates.gate import Verdict
 from tasks.import_predictions import import_predictions
-from tasks.infer import InferenceRun, Inferred, infer
+from tasks.infer import InferenceRun, infer
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
 from tasks.metrics.words import counted
@@ -67,10 +67,12 @@ def evaluate(
     return final_state(outcome.state, outcome.message, outcome)
 
 
-def outcome_of(error: NightmarkError, pair: PairName) -> Outcome:
-    """What an expected error makes of a pair."""
+def outcome_of(error: Exception, pair: PairName, work: Work | None = None) -> Outcome:
+    """What an expected error, after some work, makes of a pair; any other error is raised."""
+    if not isinstance(error, NightmarkError):
+        raise error
     state: OutcomeState = "unusable" if isinstance(error, InputError) else "incomplete"
-    return Outcome(pair=Pair.of(pair), state=state, message=str(error))
+    return Outcome(pair=Pair.of(pair), state=state, message=str(error), work=work or Work())
 
 
 def final_state(state: OutcomeState, message: str, data: object) -> State:
@@ -102,7 +104,9 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         classes=classes,
         batch_size=plan.runtime.batch_size,
     )
-    work = _predict(split, run, devices, plan.runtime.shards_per_task)
+    work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
+    if errors:
+        return outcome_of(combined(errors), pair, work)
     scoring = aggregate(split, run)
     verdicts = judge_scoring(scoring, plan.gates_for(pair))
     state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
@@ -123,35 +127,36 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
 
 def _predict(
     split: ShardedSplit, run: InferenceRun, devices: tuple[Device, ...], shards_per_task: int
-) -> Work:
-    """Predict, or import, the shards that have no predictions yet.
+) -> tuple[Work, list[Exception]]:
+    """Predict, or import, the shards that have no predictions yet: what was done, and why not all.
 
     Raises:
-        InputError: the model, or the file to import, cannot be used.
-        ShardError: some shards could not be predicted; the others were.
+        InputError: the file to import cannot be used.
     """
     shards = split.shards()
     missing = run.predictions.missing(shards)
     listener().begin(Outline(f"infer {run.label}", len(shards), len(shards) - len(missing)))
     started = time.perf_counter()
-    if not missing:
-        done: list[Inferred] = []
-    elif run.model.is_imported:
-        done = [import_predictions(split, missing, run)]
-    else:
-        done = _infer(missing, run, devices, shards_per_task)
-    computed = sum(group.shards for group in done)
-    return Work(
-        computed=computed,
-        reused=len(shards) - computed,
-        images=sum(group.images for group in done),
+    errors: list[Exception] = []
+    if run.model.is_imported:
+        # Also where nothing is missing: the targets that came with the scores are compared.
+        import_predictions(split, missing, run)
+    elif missing:
+        errors = _infer(missing, run, devices, shards_per_task)
+    left = {shard.entry.sha256 for shard in run.predictions.missing(missing)}
+    done = [shard.entry for shard in missing if shard.entry.sha256 not in left]
+    work = Work(
+        computed=len(done),
+        reused=len(shards) - len(missing),
+        images=sum(entry.nsamples for entry in done),
         seconds=time.perf_counter() - started,
     )
+    return work, errors
 
 
 def _infer(
     missing: list[Shard], run: InferenceRun, devices: tuple[Device, ...], shards_per_task: int
-) -> list[Inferred]:
+) -> list[Exception]:
     with slot_pool(devices) as pool:
         futures = [
             infer.with_options(task_run_name=f"infer {run.label} from {group[0].entry.url}").submit(
@@ -159,10 +164,8 @@ def _infer(
             )
             for group in groups(missing, shards_per_task)
         ]
-        done, errors = gather(futures)
-    if errors:
-        raise combined(errors)
-    return done
+        _, errors = gather(futures)
+    return errors
 
 
 def _message(state: OutcomeState, failed: int, verdicts: tuple[Verdict, ...]) -> str:

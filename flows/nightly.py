@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, get_run_logger, runtime, tags
 from prefect.client.schemas.objects import State
 
 from conf.loading import load
@@ -82,7 +82,8 @@ def _outcomes(plan: Plan, dataset: DatasetPlan, devices: tuple[Device, ...]) -> 
 def _outcome(plan: Plan, pair: PairName, folder: str, slots: int) -> Outcome:
     """The outcome of a pair; a crash in it is told, and does not take the night down."""
     flow_on_slots = evaluate.with_options(task_runner=threads(slots))
-    state = flow_on_slots(plan, pair.split.dataset, pair.model, folder, return_state=True)
+    with tags(f"dataset:{pair.split.dataset}", f"model:{pair.model}"):
+        state = flow_on_slots(plan, pair.split.dataset, pair.model, folder, return_state=True)
     found = state.result(raise_on_failure=False)
     if isinstance(found, Outcome):
         return found

@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from shards.errors import NightmarkError
+from shards.errors import InputError, NightmarkError
 
 T = TypeVar("T")
+MOST_MESSAGES = 5
 MAX_TASKS = 400
 """Prefect's server records about twenty task runs a second, and its UI shows a few hundred."""
 
@@ -46,5 +47,8 @@ def combined(errors: Sequence[Exception]) -> Exception:
     for error in errors:
         if not isinstance(error, NightmarkError):
             return error
-    messages = dict.fromkeys(str(error) for error in errors)
-    return type(errors[0])("\n".join(messages))
+    messages = [line for error in errors for line in str(error).splitlines()]
+    # A model that cannot be used fails every group alike.
+    shown = 1 if isinstance(errors[0], InputError) else MOST_MESSAGES
+    more = [f"and {len(messages) - shown} more like it"] if len(messages) > shown else []
+    return type(errors[0])("\n".join([*messages[:shown], *more]))

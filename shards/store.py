@@ -68,12 +68,21 @@ class Store:
         return cast("bytes", self.filesystem.cat_file(self._full(path)))
 
     def names(self, folder: str) -> list[str]:
-        """The sorted names of the files and folders in ``folder``; empty if it does not exist."""
+        """The sorted names of the files and folders in ``folder``; empty if it does not exist.
+
+        Raises:
+            StoreError: it cannot be listed.
+        """
         self.filesystem.invalidate_cache()
         try:
             entries = self.filesystem.ls(self._full(folder), detail=False)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise StoreError(
+                f"{self.locate(folder)} cannot be listed ({error.strerror or error}); "
+                f"is the artifact root a folder that you may read?"
+            ) from error
         names = {PurePosixPath(str(entry)).name for entry in entries}
         return sorted(name for name in names if not name.startswith("."))
 

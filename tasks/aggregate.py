@@ -6,11 +6,13 @@ import pyarrow.parquet as pq
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from shards.reader import ShardedSplit
+from shards.errors import ModelError
+from shards.reader import Shard, ShardedSplit
 from tasks.infer import InferenceRun
 from tasks.metrics.scoring import Scoring, compose_scoring
 from tasks.metrics.tallies import Tallies, merge
 from tasks.predictions.evaluation import compose_evaluation
+from tasks.predictions.schema import outputs_of
 
 
 @task(name="aggregate", task_run_name="aggregate {run.label}", cache_policy=NO_CACHE)
@@ -19,12 +21,11 @@ def aggregate(split: ShardedSplit, run: InferenceRun) -> Scoring:
 
     Raises:
         ShardError: predictions of a shard are missing or unreadable; nothing is published then.
+        ModelError: the model scored another number of classes than the dataset has now.
     """
     predictions = run.predictions
     store, pair = predictions.store, predictions.pair
-    tallies = merge(
-        (Tallies.of(predictions.read(shard), run.classes) for shard in split.shards()), run.classes
-    )
+    tallies = merge((_tallies(shard, run) for shard in split.shards()), run.classes)
     evaluation = compose_evaluation(split, run.model, run.numerics, predictions)
     scoring = compose_scoring(evaluation, split.manifest.classes, tallies)
     sink = io.BytesIO()
@@ -33,3 +34,14 @@ def aggregate(split: ShardedSplit, run: InferenceRun) -> Scoring:
     store.publish(f"{pair.scoring(scoring.id)}/tallies.parquet", sink.getvalue())
     store.publish(f"{pair.scoring(scoring.id)}/metrics.json", scoring.to_json())
     return scoring
+
+
+def _tallies(shard: Shard, run: InferenceRun) -> Tallies:
+    rows = run.predictions.read(shard)
+    # A class list may grow without a byte of a shard changing; a reused file must not hide that.
+    if (outputs := outputs_of(rows)) != run.classes:
+        raise ModelError(
+            f"model {run.model.name} scored {outputs} classes of {shard.entry.url}; the dataset "
+            f"has {run.classes}"
+        )
+    return Tallies.of(rows, run.classes)

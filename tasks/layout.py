@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+NIGHTS = "nights"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -60,7 +61,7 @@ def night_name(started: datetime, night: str) -> str:
 
 
 def night_folder(name: str) -> str:
-    return f"nights/{name}"
+    return f"{NIGHTS}/{name}"
 
 
 def night_report(pair: PairName) -> str:

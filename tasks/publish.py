@@ -8,9 +8,9 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from shards.errors import ShardError
+from shards.errors import InputError, ShardError
 from shards.store import Store
-from tasks.layout import night_folder, night_report
+from tasks.layout import NIGHTS, night_folder, night_report
 from tasks.metrics.scoring import Scoring
 from tasks.night import Night, Outcome
 from tasks.report.build import build_report
@@ -53,19 +53,35 @@ def write_pages(store: Store, night: Night, scorings: Mapping[str, Scoring]) -> 
     return store.locate(f"{folder}/{INDEX}")
 
 
+def finished_nights(store: Store) -> list[str]:
+    """The names of the stored nights, oldest first; one that was cut off has no record yet."""
+    names = store.names(NIGHTS)
+    return [name for name in names if store.exists(f"{night_folder(name)}/{NIGHT}")]
+
+
+def read_record(store: Store, name: str) -> Night:
+    """A night's own record.
+
+    Raises:
+        InputError: there is no such night.
+        ShardError: its record is unreadable.
+    """
+    if name not in finished_nights(store):
+        raise InputError(
+            f"{store.locate(NIGHTS)} has no night {name!r}; `nightmark nights` lists them"
+        )
+    path = f"{night_folder(name)}/{NIGHT}"
+    return Night.from_json(store.read(path), store.locate(path))
+
+
 def read_night(store: Store, name: str) -> tuple[Night, dict[str, Scoring]]:
     """A stored night and the scorings that it refers to.
 
     Raises:
-        ShardError: there is no such night, or one of its records is missing or unreadable.
+        InputError: there is no such night.
+        ShardError: one of its records is missing or unreadable.
     """
-    path = f"{night_folder(name)}/{NIGHT}"
-    try:
-        night = Night.from_json(store.read(path), store.locate(path))
-    except FileNotFoundError as error:
-        raise ShardError(
-            f"{store.locate(path)} is missing; `nightmark nights` lists the nights there are"
-        ) from error
+    night = read_record(store, name)
     return night, read_scorings(store, night.outcomes)
 
 

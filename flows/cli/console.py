@@ -134,11 +134,21 @@ def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) 
     OUT.print()
     for outcome in outcomes:
         OUT.print(f"{outcome.pair}: {outcome.message}", markup=False, soft_wrap=True)
+        if outcome.skipped:
+            entries = outcome.samples + len(outcome.skipped)
+            OUT.print(
+                f"{outcome.pair}: {len(outcome.skipped):,} of {entries:,} entries of the source "
+                f"were skipped and have no part in the figures",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
-def print_work(work: Work) -> None:
+def print_work(outcomes: tuple[Outcome, ...], work: Work) -> None:
     """What was computed and what was reused."""
-    if work.computed:
+    if not all(outcome.scoring for outcome in outcomes) and not work.computed:
+        OUT.print(f"Nothing was computed; reused {work.reused} shards.")
+    elif work.computed:
         line = f"Computed {work.computed} shards ({work.images:,} images in {work.seconds:.1f} s)"
         OUT.print(f"{line}, reused {work.reused}.")
     else:

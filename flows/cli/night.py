@@ -99,12 +99,12 @@ def report(
     root: RootOption = "artifacts",
 ) -> None:
     """Write the pages of a stored night again, from its records."""
-    from tasks.publish import read_night, write_pages
+    from tasks.publish import finished_nights, read_night, write_pages
 
     store = Store.at(root)
-    names = store.names("nights")
+    names = finished_nights(store)
     if not names:
-        raise InputError(f"{store.locate('nights')}: there is no night yet; run `nightmark night`")
+        raise InputError(f"{store.locate('')}: there is no night yet; run `nightmark night`")
     found, scorings = read_night(store, names[-1] if name == "latest" else name)
     page = write_pages(store, found, scorings)
     print_outcomes(found.outcomes, scorings)
@@ -114,11 +114,11 @@ def report(
 @commands.command()
 def nights(root: RootOption = "artifacts") -> None:
     """List the stored nights, the newest last."""
-    from tasks.publish import read_night
+    from tasks.publish import finished_nights, read_record
 
     store = Store.at(root)
-    for name in store.names("nights"):
-        found, _ = read_night(store, name)
+    for name in finished_nights(store):
+        found = read_record(store, name)
         OUT.print(f"{name}  {found.plan}  {found.state}", markup=False)
 
 
@@ -132,7 +132,7 @@ def _run_night(plan: Path, overrides: list[str]) -> Night:
     store = Store.at(loaded.runtime.root)
     print_outcomes(finished.outcomes, read_scorings(store, finished.outcomes))
     OUT.print()
-    print_work(finished.work)
+    print_work(finished.outcomes, finished.work)
     OUT.print(f"Night {finished.name}: {finished.state}")
     OUT.print(f"Report: {store.locate(f'nights/{finished.name}/{INDEX}')}", soft_wrap=True)
     return finished
@@ -151,7 +151,7 @@ def _evaluate(plan: Plan, dataset: str, model: str) -> None:
         outcome = _carried(flow(plan, dataset, model, return_state=True), Outcome)
     store = Store.at(plan.runtime.root)
     print_outcomes((outcome,), read_scorings(store, [outcome]))
-    print_work(outcome.work)
+    print_work((outcome,), outcome.work)
     if outcome.scoring is not None:
         scoring = f"{outcome.pair.name.scoring(outcome.scoring)}/metrics.json"
         OUT.print(f"Metrics: {store.locate(scoring)}", soft_wrap=True)

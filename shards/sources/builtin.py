@@ -79,8 +79,11 @@ def builtin_classes(name: BuiltinClasses) -> ClassList:
 
 
 def label_index(classes: ClassList) -> dict[str, int]:
-    """Class ids, then names that are unique, then plain numbers, to class indices."""
+    """Class ids, then names that are unique, to class indices; and the indices themselves, unless
+    ids or names are numbers too, which would give one label two meanings.
+    """
     counted = Counter(classes.names)
-    numbers = {str(index): index for index in range(len(classes))}
+    ambiguous = any(word.isdecimal() for word in (*classes.ids, *classes.names))
+    numbers = {} if ambiguous else {str(index): index for index in range(len(classes))}
     names = {name: index for index, name in enumerate(classes.names) if counted[name] == 1}
     return numbers | names | {key: index for index, key in enumerate(classes.ids)}

@@ -67,6 +67,11 @@ class Gate(BaseModel):
             raise ValueError("a gate needs `min` or `max`")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}")
+        top = math.inf if self.metric in LOSSES else 1.0
+        for bound in (self.min, self.max):
+            if bound is not None and not (math.isfinite(bound) and 0 <= bound <= top):
+                limits = "at least 0" if self.metric in LOSSES else "a share between 0 and 1"
+                raise ValueError(f"the bound {bound} must be {limits}")
         names = CLASS_NAMES if self.per_class else OVERALL_NAMES
         if self.metric not in names:
             raise ValueError(f"{self.metric!r} is no such metric; allowed here: {', '.join(names)}")

@@ -29,6 +29,8 @@ WRAPPERS = ("state_dict", "model", "model_state_dict")
 """Keys under which training scripts put the state dict."""
 OPTIONAL_SUFFIX = ".num_batches_tracked"
 """Counters of batch norm that old checkpoints lack and inference never reads."""
+CARRIED = frozenset({"resize", "crop", "interpolation", "mean", "std"})
+"""What torchvision and timm say of preprocessing; a plan that says all of it need not ask them."""
 
 
 def resolve(spec: ModelSpec) -> ResolvedModel:
@@ -39,10 +41,7 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
     """
     published = _torchvision_weights(spec)
     file = _weights_file(spec, published)
-    if spec.loader == IMPORTED:
-        preprocessing = Preprocessing()
-    else:
-        preprocessing = spec.preprocessing or _carried_preprocessing(spec, published)
+    preprocessing = _preprocessing(spec, published)
     try:
         digest = file_sha256(file)
     except OSError as error:
@@ -162,6 +161,20 @@ def _weights_file(spec: ModelSpec, published: Any) -> Path:
                 f"downloaded ({error}); put {cached.name} there or give `weights`"
             ) from error
     return cached
+
+
+def _preprocessing(spec: ModelSpec, published: Any) -> Preprocessing:
+    """What the weights carry, key by key overridden by what the spec says."""
+    if spec.loader == IMPORTED:
+        return Preprocessing()
+    given = spec.preprocessing
+    carries = published is not None or spec.loader.startswith("timm:")
+    if given is not None and (not carries or given.model_fields_set >= CARRIED):
+        return given
+    carried = _carried_preprocessing(spec, published)
+    if given is None:
+        return carried
+    return carried.model_copy(update={key: getattr(given, key) for key in given.model_fields_set})
 
 
 def _carried_preprocessing(spec: ModelSpec, published: Any) -> Preprocessing:

@@ -12,6 +12,8 @@ from tasks.models.spec import Output
 TOP_K = 5
 FULL_PRECISION_CLASSES = 100
 KEPT_CLASSES = 1_000
+OUTPUTS = b"nightmark.outputs"
+"""In the file's metadata: how many classes the model scored, which the rows alone do not tell."""
 
 SCHEMA = pa.schema(
     [
@@ -125,8 +127,14 @@ def prediction_rows(scored: Scored) -> pa.Table:
             "sum_sq_prob": _column((probabilities**2).sum(axis=1), good, pa.float32()),
             "error": pa.array(scored.errors, pa.string()),
         },
-        schema=SCHEMA,
+        schema=SCHEMA.with_metadata({OUTPUTS: str(classes)}),
     )
+
+
+def outputs_of(predictions: pa.Table) -> int | None:
+    """How many classes were scored, or None where the table does not say."""
+    said = (predictions.schema.metadata or {}).get(OUTPUTS)
+    return None if said is None else int(said)
 
 
 def score_rows(scored: Scored) -> pa.Table | None:

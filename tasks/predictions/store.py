@@ -46,7 +46,8 @@ class PredictionStore:
             raise ValueError(f"the predictions are not those of {shard.entry.url}")
         if self.keep_scores and scores is not None:
             self.store.publish(self.scores_path(shard), _parquet(scores))
-        self.store.publish(self.path(shard), _parquet(predictions.cast(SCHEMA)))
+        rows = predictions.cast(SCHEMA.with_metadata(predictions.schema.metadata))
+        self.store.publish(self.path(shard), _parquet(rows))
 
     def read(self, shard: Shard) -> pa.Table:
         """The predictions of a shard.

@@ -175,3 +175,63 @@ def test_undecodable_images_make_the_run_incomplete_and_bound_the_score(
     assert found["top1"][1] == 19
     assert found["top1_failed_as_right"][0] == found["top1_failed_as_wrong"][0] + 1
     assert run(where, "runtime.max_failed=1")[0] == "Passed"
+
+
+def test_a_changed_image_costs_one_shard(root: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in in_package("foolbox/data").glob("cifar10_*.png"):
+        (images / path.name).write_bytes(path.read_bytes())
+    where = f"datasets.0.location={images}"
+    run(where)
+    (images / "cifar10_07_6.png").write_bytes((images / "cifar10_19_6.png").read_bytes())
+    _, _, night = run(where)
+    assert (night.work.computed, night.work.reused) == (1, SHARDS - 1)
+
+
+def test_another_class_list_of_another_length_is_not_hidden_by_reuse(root: Path) -> None:
+    run()
+    classes = "datasets.0.classes=[a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10]"
+    name, message, _ = run(classes, "datasets.0.label_pattern=cifar10_\\d+_(\\d+)")
+    assert name == "Unusable"
+    assert "11" in message
+
+
+def test_what_was_computed_before_a_fault_is_told(root: Path, nightmark: Command) -> None:
+    assert nightmark("shard", PLAN) == 0
+    max(root.glob("shards/cifar10/test/*/*.tar")).unlink()
+    _, message, night = run()
+    assert "is missing" in message
+    assert (night.work.computed, night.work.images) == (SHARDS - 1, 15)
+
+
+def test_the_runs_are_tagged(root: Path) -> None:
+    state = nightly(PLAN, [], return_state=True)
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(limit=200)
+    mine = [
+        run
+        for run in runs
+        if run.name == "cifar10 x resnet8"
+        and run.start_time
+        and state.timestamp
+        and (state.timestamp - run.start_time).total_seconds() < 60
+    ]
+    assert mine
+    assert {"dataset:cifar10", "model:resnet8"} <= set(mine[-1].tags)
+
+
+def test_stored_nights_are_listed_and_written_again(
+    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, night = run()
+    (root / "nights" / "20990101t000000z-cut0ff").mkdir()
+    page = root / "nights" / night.name / "index.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert nightmark("nights") == 0
+    assert f"{night.name}  small  passed" in capsys.readouterr().out
+    assert nightmark("report", "latest") == 0
+    assert page.read_bytes() == before
+    assert nightmark("report", "no-such-night") == 2
+    assert "has no night 'no-such-night'" in capsys.readouterr().err

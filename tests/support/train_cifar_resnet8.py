@@ -4,6 +4,10 @@
 
 TRAIN.parquet and TEST.parquet are in the Hugging Face layout (``img`` struct<bytes, path>,
 ``label`` int64). The run is seeded; batches are shuffled, shifted by up to 4 pixels and mirrored.
+
+The committed checkpoints were trained so on 50,000 training images stored as JPEG (quality 75); of
+10,000 test images that had passed through JPEG too, v1 (epoch 4) has 55.5 % right and v2 (epoch 24)
+81.2 %, as ``nightmark night`` counts them.
 """
 
 import argparse

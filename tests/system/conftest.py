@@ -37,6 +37,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 **kept,
                 "PREFECT_HOME": str(tmp_path / "prefect"),
                 "NIGHTMARK_ROOT": str(tmp_path / "root"),
+                # Device locks lie there; this session's warm engine holds those of its own.
+                "TMPDIR": str(tmp_path),
                 **environment,
             },
             start_new_session=True,

@@ -46,7 +46,7 @@ def test_the_demo_runs_from_it(wheel: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     # PYTHONPATH comes before the editable install of this environment.
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    environment = {**os.environ, "PYTHONPATH": str(site), "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", "import flows; print(flows.__file__)"]
     found = subprocess.check_output(command, cwd=elsewhere, env=environment, text=True)
     assert found.startswith(str(site))

@@ -307,3 +307,12 @@ def test_real_images_by_kaggles_layout() -> None:
         assert isinstance(sample, Sample)
         assert imagenet_classes().ids[sample.label or 0] == sample.source_name.split("/")[0]
         assert sample.image == (root / sample.source_name).read_bytes()
+
+
+def test_numbers_that_are_ids_are_no_indices(tmp_path: Path) -> None:
+    for label in ("0", "1"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / f"{label}.png").write_bytes(PNG)
+    spec = SourceSpec(source="folder", location=tmp_path, classes=("1", "2"))
+    found = list(FolderSource.open(spec).read(0, 2))
+    assert [getattr(entry, "reason", None) for entry in found] == ["no such class: 0", None]

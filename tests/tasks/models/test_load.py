@@ -313,10 +313,16 @@ def test_timms_configuration_is_carried(tmp_path: Path) -> None:
     )
 
 
-def test_a_declared_preprocessing_wins(tmp_path: Path) -> None:
+def test_a_declared_preprocessing_wins_key_by_key(tmp_path: Path) -> None:
     path = saved({}, tmp_path / "w.pth")
     model = resolve(spec(loader="timm:tf_efficientnet_lite0", weights=path, arguments={}))
-    assert model.preprocessing == AS_TRAINED
+    carried = {"resize": 256, "crop": 224, "interpolation": "bicubic"}
+    assert model.preprocessing == AS_TRAINED.model_copy(update=carried)
+    as_it_is = Preprocessing(resize=None, crop=None)
+    kept = spec(
+        loader="timm:tf_efficientnet_lite0", weights=path, arguments={}, preprocessing=as_it_is
+    )
+    assert resolve(kept).preprocessing.resize is None
 
 
 def test_efficientnet_lite0_finds_its_parameters_by_position() -> None:

@@ -3,9 +3,9 @@
     python benchmarks/build_shards.py IMAGENET_FOLDER CIFAR_FOLDER [--entries 3000] [--rounds 5]
 
 IMAGENET_FOLDER holds ILSVRC2012_img_val.tar and its development kit (repeated to ``--entries``),
-CIFAR_FOLDER the python layout of CIFAR-10. Peers: a hand-written ``webdataset.ShardWriter`` loop, and
-``tar x`` then ``tar c``. Ours includes the digests, the header checks and the manifest; both sides use
-the same folder on the same disk. Needs GNU tar.
+CIFAR_FOLDER the python layout of CIFAR-10. Peers: a hand-written ``webdataset.ShardWriter`` loop,
+and ``tar x`` then ``tar c``. Ours includes the digests, the header checks and the manifest; both
+sides write to the same disk. Needs GNU tar.
 """
 
 import argparse
@@ -23,10 +23,12 @@ from pathlib import Path
 import webdataset
 from PIL import Image
 
-from shards.build import build_shard, finish, missing_shards, recipe_for
+from shards.build import build_shard, finish
+from shards.parts import missing_shards
+from shards.recipe import recipe_for
 from shards.sources.archive import read_files
 from shards.sources.cifar import CifarSource
-from shards.sources.imagenet import GROUND_TRUTH, IMAGES, META, ImagenetSource
+from shards.sources.imagenet_val import GROUND_TRUTH, IMAGES, META, ImagenetSource
 from shards.sources.source import Source
 from shards.store import Store
 
@@ -58,7 +60,9 @@ def shard_writer_jpegs(images: Path, folder: Path) -> None:
 
 def tar_out_and_in(images: Path, folder: Path) -> None:
     subprocess.run(["tar", "xf", images, "-C", folder], check=True)
-    subprocess.run(["tar", "cf", folder.parent / f"{folder.name}.tar", "-C", folder, "."], check=True)
+    subprocess.run(
+        ["tar", "cf", folder.parent / f"{folder.name}.tar", "-C", folder, "."], check=True
+    )
     (folder.parent / f"{folder.name}.tar").unlink()
 
 

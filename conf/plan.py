@@ -10,8 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from conf.locations import Located
-from shards.build import Verify
 from shards.order import OrderName
+from shards.recipe import Verify
 from shards.sources.source import SourceSpec
 from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName

@@ -18,9 +18,11 @@ from prefect.utilities.annotations import quote
 
 from conf.plan import DatasetPlan, RuntimePlan
 from flows.runners import combined, gather, groups, threads
-from shards.build import missing_shards, recipe_for, reusable_shards, sweep
 from shards.manifest import MANIFEST_NAME, Manifest
 from shards.order import in_order
+from shards.parts import missing_shards, sweep
+from shards.recipe import recipe_for
+from shards.reuse import reusable_shards
 from shards.sources.opening import open_source
 from shards.store import Store
 from tasks.build_shards import Built, build_group, finish_split

@@ -124,6 +124,16 @@ class Store:
             raise
         upload.close()
 
+    def link(self, path: str, target: str) -> None:
+        """Make the file ``path`` appear as ``target`` too, without copying it.
+
+        Raises:
+            OSError: the store is not local, or its file system has no hard links.
+        """
+        if not self.is_local:
+            raise OSError(f"{self.root} has no hard links")
+        _link(Path(self._full(path)), Path(self._full(target)))
+
     def remove_folder(self, folder: str) -> None:
         """Delete a folder and what is in it. Raises FileNotFoundError."""
         self.filesystem.rm(self._full(folder), recursive=True)
@@ -149,6 +159,18 @@ def _publishing_locally(target: Path) -> Iterator[BinaryIO]:
         hidden.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def _link(origin: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    hidden.hardlink_to(origin)
+    try:
+        hidden.replace(target)
+        _sync_folder(target.parent)
+    finally:
+        # Still there if it failed, and where the target was this very link before.
+        hidden.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

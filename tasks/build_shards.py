@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from shards.build import Recipe, build_shard, finish, take_over
+from shards.build import build_shard, finish
 from shards.manifest import Manifest
 from shards.reader import ShardedSplit
+from shards.recipe import Recipe
+from shards.reuse import take_over
 from shards.sources.source import Source
 from shards.store import Store
 from tasks.progress import Advance, listener

@@ -13,15 +13,16 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from conf.loading import load
 from conf.plan import DatasetPlan, Plan, RuntimePlan
 from flows.cli.console import OUT, showing_progress
-from shards.build import Verify, recipe_for
 from shards.errors import InputError, ShardError
 from shards.manifest import Manifest
 from shards.order import in_order
 from shards.reader import Shard, ShardedSplit
+from shards.recipe import Verify, recipe_for
 from shards.sources.fetching import Advance as Received
 from shards.sources.fetching import downloads
 from shards.sources.fetching import fetch as fetch_files
-from shards.sources.inspection import description_lines, inspect_location, plan_lines
+from shards.sources.inspection import inspect_location
+from shards.sources.inspection_text import description_lines, plan_lines
 from shards.sources.opening import open_source
 from shards.store import Store
 from shards.verify import verify_split

@@ -1,21 +1,18 @@
 """CIFAR-10 and CIFAR-100 in the layouts that they come in: python, binary, Parquet.
 
 Layouts: https://www.cs.toronto.edu/~kriz/cifar.html, as archives, the folders they unpack to, or a
-folder with either (as torchvision keeps them). The python batches are pickles of Python 2; they are
-read by an unpickler that knows the four names NumPy arrays need and refuses every other.
+folder with either (as torchvision keeps them).
 """
 
 import hashlib
-import io
 import lzma
-import pickle
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -23,134 +20,16 @@ from shards.errors import SourceError
 from shards.image import ImageHeader, encode_png
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.archive import read_files
-from shards.sources.builtin import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE
-from shards.sources.cifar_binary import ROW_BYTES, Batch, parse_binary
+from shards.sources.cifar_binary import Batch, parse_binary
+from shards.sources.cifar_layouts import CIFAR10, CIFAR100, SPLIT_ROWS, Cifar, Layout
+from shards.sources.cifar_python import parse_batch
 from shards.sources.official import content_note, md5_note
-from shards.sources.parquet import ParquetSource, split_files
+from shards.sources.parquet import ParquetSource
+from shards.sources.parquet_files import split_files
 from shards.sources.source import Source, SourceSpec, digest
-
-__all__ = ["CIFAR10_CLASSES", "Batch", "CifarSource", "open_cifar", "parse_batch"]
 
 SIDE = 32
 HEADER = ImageHeader(suffix="png", width=SIDE, height=SIDE)
-SPLIT_ROWS = {"train": 50_000, "test": 10_000}
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How one of the official archives is called, what it unpacks to, and what lies in there."""
-
-    form: Literal["python", "binary"]
-    archive: str
-    folder: str
-    batches: Mapping[str, tuple[str, ...]] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Cifar:
-    """What differs between the two datasets; python layout first."""
-
-    name: str
-    title: str
-    classes: ClassList = field(repr=False)
-    coarse: tuple[str, ...] = field(repr=False)
-    layouts: tuple[Layout, ...]
-
-
-BATCHES = {"test": ("test_batch",), "train": tuple(f"data_batch_{i}" for i in range(1, 6))}
-FOLDER = "cifar-10-batches-py"
-ARCHIVE = "cifar-10-python.tar.gz"
-CIFAR10 = Cifar(
-    name="cifar10",
-    title="CIFAR-10",
-    classes=CIFAR10_CLASSES,
-    coarse=(),
-    layouts=(
-        Layout("python", ARCHIVE, FOLDER, BATCHES),
-        Layout(
-            "binary",
-            "cifar-10-binary.tar.gz",
-            "cifar-10-batches-bin",
-            {split: tuple(f"{name}.bin" for name in names) for split, names in BATCHES.items()},
-        ),
-    ),
-)
-CIFAR100 = Cifar(
-    name="cifar100",
-    title="CIFAR-100",
-    classes=CIFAR100_CLASSES,
-    coarse=CIFAR100_COARSE,
-    layouts=(
-        Layout(
-            "python",
-            "cifar-100-python.tar.gz",
-            "cifar-100-python",
-            {"test": ("test",), "train": ("train",)},
-        ),
-        Layout(
-            "binary",
-            "cifar-100-binary.tar.gz",
-            "cifar-100-binary",
-            {"test": ("test.bin",), "train": ("train.bin",)},
-        ),
-    ),
-)
-
-
-# NumPy's own function for unpickling arrays; its module is private and has moved between versions.
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Builds NumPy arrays and plain containers, nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        allowed: Mapping[tuple[str, str], Any] = {
-            ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-            ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-            ("numpy", "ndarray"): np.ndarray,
-            ("numpy", "dtype"): np.dtype,
-            ("_codecs", "encode"): _encode_latin1,
-        }
-        if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"refused to load {module}.{name}")
-        return allowed[module, name]
-
-
-def _encode_latin1(text: str, encoding: str) -> bytes:
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"refused encoding {encoding}")
-    return text.encode("latin1")
-
-
-def parse_batch(content: bytes, name: str, dataset: Cifar = CIFAR10) -> Batch:
-    """The batch in the pickle ``content``.
-
-    Raises:
-        SourceError: it refers to a foreign name, or its arrays do not fit together.
-    """
-    try:
-        raw = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
-        pixels = np.asarray(raw[b"data"])
-        fine = raw[b"fine_labels" if dataset.coarse else b"labels"]
-        labels = tuple(int(label) for label in fine)
-        coarse = tuple(int(label) for label in raw[b"coarse_labels"]) if dataset.coarse else ()
-        names = tuple(entry.decode("utf-8", "replace") for entry in raw[b"filenames"])
-    except Exception as error:
-        raise SourceError(
-            f"{name} is not a {dataset.title} batch ({type(error).__name__}: {error}); "
-            f"fetch {dataset.layouts[0].archive} again from its publisher"
-        ) from error
-    if pixels.dtype != np.uint8 or pixels.shape != (len(labels), ROW_BYTES):
-        raise SourceError(
-            f"{name}: pixels are {pixels.dtype} {pixels.shape}, not uint8 ({len(labels)}, 3072)"
-        )
-    if len(names) != len(labels) or (dataset.coarse and len(coarse) != len(labels)):
-        raise SourceError(
-            f"{name}: {len(names)} file names and {len(coarse)} coarse labels for "
-            f"{len(labels)} labels; fetch {dataset.layouts[0].archive} again"
-        )
-    return Batch(pixels, labels, coarse, names)
 
 
 @dataclass(frozen=True)

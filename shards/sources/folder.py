@@ -37,9 +37,23 @@ class FolderSource:
     def open(cls, spec: SourceSpec) -> "FolderSource":
         """The files that ``spec.include`` matches below ``spec.location``.
 
+        Without a label pattern, those that lie in no sub-folder are unlabelled.
+
         Raises:
-            SourceError: no folder, no file, or a pattern that is no pattern.
+            SourceError: no folder, no file, a pattern that is no pattern, or nothing that says the
+                classes.
         """
+        source = cls.listed(spec)
+        if spec.label_pattern is None and not len(source.classes):
+            raise SourceError(
+                f"{spec.location}: no sub-folder holds images, so nothing says the classes; give "
+                f"`classes`, and `label_pattern` if the labels stand in the file names"
+            )
+        return source
+
+    @classmethod
+    def listed(cls, spec: SourceSpec) -> "FolderSource":
+        """Like ``open``, but the list of classes may be empty. Raises SourceError."""
         files = list_folder(spec.location, spec.include)
         texts = [_label_text(file.name, spec.label_pattern) for file in files]
         classes = _class_list(spec.classes, _class_names(files, texts))
@@ -47,7 +61,7 @@ class FolderSource:
         labels: list[int | str | None] = []
         for text in texts:
             if text is None:
-                labels.append("no label in its name")
+                labels.append("no label in its name" if spec.label_pattern else None)
             else:
                 labels.append(index_of.get(text, f"no such class: {text}"))
         layout = "folder, labels in file names" if spec.label_pattern else "folder per class"

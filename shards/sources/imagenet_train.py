@@ -11,9 +11,10 @@ from pathlib import Path
 from shards.errors import SourceError
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.builtin import imagenet_classes
-from shards.sources.listing import Entries, Found, read_in_place, sample_of, scan_tar
+from shards.sources.listing import Entries, Found, sample_of
 from shards.sources.official import md5_note
 from shards.sources.source import digest, printable
+from shards.sources.tars import read_in_place, scan_tar
 
 TRAIN_IMAGES = "ILSVRC2012_img_train.tar"
 LAYOUT = "imagenet official train tar"

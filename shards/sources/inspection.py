@@ -1,4 +1,4 @@
-"""What lies at a location: every layout is tried, and what opens is described."""
+"""What lies at a location: every layout is tried, and what opens is looked at."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from shards.errors import InputError, SourceError
 from shards.order import read_positions
 from shards.sample import ClassList, Sample, Skipped
-from shards.sources.folder import IMAGE_SUFFIXES
+from shards.sources.folder import IMAGE_SUFFIXES, FolderSource
 from shards.sources.opening import open_source
 from shards.sources.source import Source, SourceKind, SourceSpec
 
@@ -39,7 +39,6 @@ SPLIT_FOLDERS = {
 LOOKED_AT = 8
 """Entries that are read at the beginning, in the middle and at the end."""
 UNEVEN = 2.0
-SHOWN = 5
 LABEL_PATTERN = r"[_-](\d+)\.\w+$"
 
 
@@ -89,7 +88,12 @@ class Inspected:
         return bool(found) and max(found) > UNEVEN * min(found)
 
 
-def inspect_location(location: Path, opener: Opener = open_source) -> tuple[Inspected, ...]:
+def open_for_a_look(spec: SourceSpec, split: str) -> Source:
+    """Like ``open_source``, but a folder may be opened although nothing says its classes."""
+    return FolderSource.listed(spec) if spec.source == "folder" else open_source(spec, split)
+
+
+def inspect_location(location: Path, opener: Opener = open_for_a_look) -> tuple[Inspected, ...]:
     """Everything that a plan could use at ``location``: one result per source and split.
 
     Layouts of known datasets come first; only where there is none, shards, Parquet and folders of
@@ -224,60 +228,8 @@ def _hints(spec: SourceSpec, source: Source, results: Sequence[Sample | Skipped]
         return
     images = [result.source_name for result in results if _is_image(result)]
     yield (
-        "no classes: no sub-folder holds images, so the labels must stand in the file names; name "
-        "them by `label_pattern` and `classes`"
+        "no classes: no sub-folder holds images; give `classes`, and `label_pattern` if the labels "
+        "stand in the file names"
     )
     if all(re.search(LABEL_PATTERN, name) for name in images):
         yield f"the names end in a number: if it is the class, label_pattern: '{LABEL_PATTERN}'"
-
-
-def plan_lines(found: Inspected) -> list[str]:
-    """The entry of ``datasets`` in a plan that would open this source, in YAML."""
-    name: str = found.spec.source
-    if name in ("folder", "parquet", "webdataset"):
-        place = found.spec.location.resolve()
-        place = place.parent if place.name.lower() in SPLIT_FOLDERS else place
-        stem = re.sub(r"[^a-z0-9._-]+", "-", place.name.split(".")[0].lower())
-        name = stem.lstrip("._-") or name
-    location = str(found.spec.location.resolve()).replace("'", "''")
-    return [
-        f"- name: {name}",
-        f"  split: {found.split}",
-        f"  source: {found.spec.source}",
-        f"  location: '{location}'",
-    ]
-
-
-def description_lines(found: Inspected) -> list[str]:
-    """What was seen, for a person."""
-    total = len(found.classes)
-    lines = [f"{found.layout}: {found.entries:,} entries"]
-    lines.append(f"classes: {found.present:,} of {total:,} present")
-    if absent := [
-        class_id
-        for class_id, count in zip(found.classes.ids, found.counts, strict=True)
-        if not count
-    ]:
-        rest = f" and {len(absent) - SHOWN:,} more" if len(absent) > SHOWN else ""
-        lines.append(f"absent: {', '.join(absent[:SHOWN])}{rest}")
-    if found.present:
-        present = [(count, index) for index, count in enumerate(found.counts) if count]
-        (least, rare), (most, common) = min(present), max(present)
-        names = found.classes.ids
-        spread = (
-            f"{least:,} ({names[rare]}) to {most:,} ({names[common]})" if least < most else most
-        )
-        uneven = "; uneven: look at balanced accuracy too" if found.is_uneven else ""
-        lines.append(f"entries per class: {spread}{uneven}")
-    if found.unlabelled:
-        lines.append(f"without a known label: {found.unlabelled:,}")
-    forms = ", ".join(f"{n} {s} {w} x {h}" for (s, w, h), n in found.forms[:SHOWN])
-    more = f", {len(found.forms) - SHOWN} more forms" if len(found.forms) > SHOWN else ""
-    lines.append(f"of {found.looked_at} entries looked at: {forms or 'no sample'}{more}")
-    lines.extend(
-        f"would skip {count} of {found.looked_at}: {reason} (e.g. {name})"
-        for reason, count, name in found.skipped
-    )
-    lines.extend(f"note: {note}" for note in found.notes)
-    lines.extend(f"hint: {hint}" for hint in found.hints)
-    return lines

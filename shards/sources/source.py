@@ -52,8 +52,10 @@ class Source(Protocol):
         ...
 
     def range_identity(self, start: int, stop: int) -> str:
-        """Like ``identity``, of entries ``start`` to ``stop`` alone: a shard of an earlier build
-        with an equal one can be taken over."""
+        """Like ``identity``, of entries ``start`` to ``stop`` alone.
+
+        A shard of an earlier build with an equal one can be taken over.
+        """
         ...
 
     def labels(self) -> list[int | None]:
@@ -90,10 +92,14 @@ class SourceSpec(BaseModel):
     label_column: str | None = Field(
         default=None, description="parquet: the column of labels; default: label or fine_label."
     )
-    classes: Literal["cifar10", "cifar100", "imagenet", "mnist", "fashion-mnist"] | tuple[str, ...] | None = Field(
+    classes: (
+        Literal["cifar10", "cifar100", "imagenet", "mnist", "fashion-mnist"]
+        | tuple[str, ...]
+        | None
+    ) = Field(
         default=None,
-        description="folder, parquet, webdataset: class ids in order, or the name of a built-in list; "
-        "without it the sorted names of the sub-folders that hold images.",
+        description="folder, parquet, webdataset: class ids in order, or the name of a built-in "
+        "list; without it the sorted names of the sub-folders that hold images.",
     )
 
 

@@ -33,6 +33,11 @@ MODEL_KEYS = (
     "datasets"
 )
 
+DATASET_KEYS = (
+    "source, location, devkit, include, label_pattern, image_column, label_column, classes, "
+    "name, split, verify, order, order_seed"
+)
+
 
 def message(path: Path, *overrides: str, **environment: str) -> str:
     with pytest.raises(InputError) as refused:
@@ -59,7 +64,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             changed("    split: test\n", "    split: test\n    splt: x\n"),
             5,
             "datasets.0.splt",
-            "source, location, devkit, include, label_pattern, classes, name, split",
+            DATASET_KEYS,
         ),
         (
             changed("    loader:", "    weigths: x\n    loader:"),
@@ -99,7 +104,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             changed("    split: test\n", "    split: test\n    preset: x\n"),
             5,
             "datasets.0.preset",
-            "source, location, devkit, include, label_pattern, classes, name, split",
+            DATASET_KEYS,
         ),
     ],
 )

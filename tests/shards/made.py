@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from shards.build import build_shard, finish, recipe_for
+from shards.build import build_shard, finish
 from shards.image import encode_png, read_header
 from shards.manifest import Manifest
+from shards.recipe import recipe_for
 from shards.sample import ClassList, Sample, Skipped
-from shards.sources.source import Source
+from shards.sources.source import Source, digest
 from shards.store import Store
 
 FOLDER = "shards/made/test/recipe"
@@ -43,12 +44,19 @@ class ListSource:
     classes: ClassList = CLASSES
     identity: str = "made"
     layout: str = "made"
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
         yield from self.entries[start:stop]
+
+    def range_identity(self, start: int, stop: int) -> str:
+        return digest([repr(entry) for entry in self.entries[start:stop]])
+
+    def labels(self) -> list[int | None]:
+        return [entry.label if isinstance(entry, Sample) else None for entry in self.entries]
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,10 @@ class First:
     layout: str = field(init=False)
     identity: str = field(init=False)
     classes: ClassList = field(init=False)
+    notes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("layout", "identity", "classes"):
+        for name in ("layout", "identity", "classes", "notes"):
             object.__setattr__(self, name, getattr(self.source, name))
 
     def __len__(self) -> int:
@@ -70,6 +79,12 @@ class First:
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
         return self.source.read(start, min(stop, self.count))
+
+    def range_identity(self, start: int, stop: int) -> str:
+        return self.source.range_identity(start, min(stop, self.count))
+
+    def labels(self) -> list[int | None]:
+        return self.source.labels()[: self.count]
 
 
 def made_source() -> ListSource:

@@ -13,32 +13,23 @@ from typing import Any, NoReturn
 
 import pytest
 
-from shards.build import (
-    PARTS,
-    RANGES_NAME,
-    STALE_SECONDS,
-    Recipe,
-    build_shard,
-    finish,
-    missing_shards,
-    recipe_for,
-    reusable_shards,
-    sweep,
-    take_over,
-)
+from shards.build import build_shard, finish
 from shards.errors import ShardError, SourceError, StoreError
 from shards.image import read_header
 from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest
 from shards.order import in_order
+from shards.parts import PARTS, STALE_SECONDS, missing_shards, sweep
 from shards.reader import ShardedSplit
+from shards.recipe import Recipe, recipe_for
+from shards.reuse import RANGES_NAME, reusable_shards, take_over
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.folder import FolderSource
 from shards.sources.opening import open_source
-from shards.sources.source import Source, SourceSpec, digest
+from shards.sources.source import Source, SourceSpec
 from shards.store import Store
 from shards.verify import verify_split
 from tests.shards import made
-from tests.shards.made import FOLDER, build, made_sample
+from tests.shards.made import FOLDER, First, build, made_sample
 from tests.support.shared_data import SHARED, needs_shared
 
 
@@ -46,14 +37,7 @@ from tests.support.shared_data import SHARED, needs_shared
 class ListSource(made.ListSource):
     """A source that is a list, and remembers which ranges of it were read."""
 
-    notes: tuple[str, ...] = ()
     ranges_read: list[tuple[int, int]] = field(default_factory=list, compare=False)
-
-    def range_identity(self, start: int, stop: int) -> str:
-        return digest([repr(entry) for entry in self.entries[start:stop]])
-
-    def labels(self) -> list[int | None]:
-        return [entry.label if isinstance(entry, Sample) else None for entry in self.entries]
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
         self.ranges_read.append((start, stop))
@@ -62,21 +46,6 @@ class ListSource(made.ListSource):
 
 def made_source() -> ListSource:
     return ListSource(made.made_source().entries)
-
-
-@dataclass(frozen=True)
-class First(made.First):
-    """The first entries of a source."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.source.notes
-
-    def range_identity(self, start: int, stop: int) -> str:
-        return self.source.range_identity(start, stop)
-
-    def labels(self) -> list[int | None]:
-        return self.source.labels()[: self.count]
 
 
 def files(store: Store, folder: str = FOLDER) -> dict[str, bytes]:

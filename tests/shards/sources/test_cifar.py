@@ -1,7 +1,6 @@
 import gzip
 import hashlib
 import io
-import os
 import pickle
 import tarfile
 from collections.abc import Iterable
@@ -14,21 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from shards.build import recipe_for
 from shards.errors import SourceError
 from shards.reader import ShardedSplit
+from shards.recipe import recipe_for
 from shards.sample import Sample, Skipped
-from shards.sources.builtin import CIFAR100_CLASSES, CIFAR100_COARSE
-from shards.sources.cifar import (
-    ARCHIVE,
-    BATCHES,
-    CIFAR10_CLASSES,
-    CIFAR100,
-    FOLDER,
-    CifarSource,
-    open_cifar,
-    parse_batch,
-)
+from shards.sources.builtin import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE
+from shards.sources.cifar import CifarSource, open_cifar
+from shards.sources.cifar_layouts import ARCHIVE, BATCHES, CIFAR100, FOLDER
+from shards.sources.cifar_python import parse_batch
 from shards.sources.source import Source, SourceSpec
 from shards.store import Store
 from tests.shards.made import build, encoded
@@ -49,6 +41,13 @@ def made_batch(rows: int = 4, seed: int = 0, **changes: Any) -> bytes:
     }
     content |= {name.encode(): value for name, value in changes.items()}
     return pickle.dumps(content, protocol=2)
+
+
+def made_rows(rows: int, label_bytes: int, seed: int = 0) -> bytes:
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, 256, (rows, label_bytes + ROW), dtype=np.uint8)
+    table[:, :label_bytes] = np.arange(rows)[:, None] % 10
+    return table.tobytes()
 
 
 def made_archive(path: Path, batches: dict[str, bytes]) -> Path:
@@ -280,66 +279,6 @@ def test_a_label_that_is_no_class_is_skipped(tmp_path: Path, store: Store, label
     assert (manifest.entries, manifest.samples, len(manifest.skipped)) == (4, 3, 1)
 
 
-class Foreign:
-    """A pickle that runs a command when it is loaded."""
-
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.system, (f"touch {self.marker}",)
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_pickle_that_runs_something_is_refused(tmp_path: Path, protocol: int) -> None:
-    marker = tmp_path / "ran"
-    content = pickle.dumps({b"labels": [0], b"data": Foreign(marker)}, protocol=protocol)
-    source_folder = made_folder(tmp_path / "x", {"test_batch": content})
-    with pytest.raises(SourceError, match=r"test_batch is not .*refused to load posix\.system"):
-        list(CifarSource.open(source_folder, "test").read(0, 1))
-    assert not marker.exists()
-    pickle.loads(content)
-    assert marker.exists(), "the pickle of this test is harmless"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"cbuiltins\neval\n(S'1'\ntR.",
-        b"cnumpy\nload\n(S'x'\ntR.",
-        b"cnumpy.core.multiarray\nfrombuffer\n.",
-        b"\x80\x04\x8c\x05numpy\x94\x8c\x0flib.format.open\x94\x93.",
-        b"c_codecs\nencode\n(S'x'\nS'zip_codec'\ntR.",
-        b"c_codecs\ndecode\n(S'x'\ntR.",
-        b"Pid\n.",
-    ],
-)
-def test_other_globals_are_refused(content: bytes) -> None:
-    with pytest.raises(SourceError, match="test_batch is not a CIFAR-10 batch"):
-        parse_batch(content, "test_batch")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"junk",
-        made_batch()[:-500],
-        pickle.dumps([1, 2]),
-        pickle.dumps({b"labels": [0]}),
-        made_batch(labels=[1, 2]),
-        made_batch(filenames=[b"only one"]),
-        made_batch(data=np.zeros((4, ROW), np.float32)),
-        made_batch(data=np.zeros((4, 100), np.uint8)),
-        made_batch(labels=["cat"] * 4),
-        made_batch(labels=None),
-    ],
-)
-def test_a_damaged_batch(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(SourceError, match="test_batch"):
-        parse_batch(content, "test_batch")
-
-
 @pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9, 0.999])
 def test_a_truncated_archive(tmp_path: Path, kept: float) -> None:
     path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch(20)})
@@ -406,30 +345,6 @@ def test_a_shard_range_changes_with_its_own_entries_only(tmp_path: Path) -> None
     changed = [before.range_identity(i, i + 2) != after.range_identity(i, i + 2) for i in (0, 2, 4)]
     assert changed == [False, True, False]
     assert before.range_identity(0, 2) != before.range_identity(2, 4)
-
-
-def made_rows(rows: int, label_bytes: int, seed: int = 0) -> bytes:
-    rng = np.random.default_rng(seed)
-    table = rng.integers(0, 256, (rows, label_bytes + ROW), dtype=np.uint8)
-    table[:, :label_bytes] = np.arange(rows)[:, None] % 10
-    return table.tobytes()
-
-
-@pytest.mark.parametrize("content", [b"", made_rows(3, 1)[:-1], made_rows(3, 2), b"junk"])
-def test_a_binary_batch_that_is_cut(tmp_path: Path, content: bytes) -> None:
-    source = opened(made_folder(tmp_path / "x", {"test_batch.bin": content}))
-    with pytest.raises(SourceError, match=r"test_batch\.bin: \d+ bytes are not whole rows of 3073"):
-        list(source.read(0, 1))
-
-
-def test_a_binary_label_that_is_no_class(tmp_path: Path) -> None:
-    content = bytearray(made_rows(3, 1))
-    content[3073] = 10
-    source = opened(made_folder(tmp_path / "x", {"test_batch.bin": bytes(content)}))
-    results = list(source.read(0, 3))
-    assert results[1] == Skipped("test_batch.bin[1]", "no such class: 10")
-    assert source.labels() == [0, None, 2]
-    assert [r.label for r in results if isinstance(r, Sample)] == [0, 2]
 
 
 def test_a_damaged_archive_is_not_passed_over_for_another_layout(tmp_path: Path) -> None:

@@ -77,9 +77,34 @@ def test_labels_as_numbers_ids_or_unique_names(tmp_path: Path) -> None:
 def test_an_unknown_class_and_a_file_in_none(tmp_path: Path) -> None:
     made_folder(tmp_path, "ant/a.png", "wasp/b.png", "loose.png")
     results = read(tmp_path, classes=("ant", "bee"))
-    assert keys_and_labels(results) == {"a": 0}
+    assert keys_and_labels(results) == {"a": 0, "loose": None}
     assert Skipped("wasp/b.png", "no such class: wasp") in results
-    assert Skipped("loose.png", "no label in its name") in results
+
+
+def test_a_folder_without_sub_folders_is_unlabelled(tmp_path: Path, store: Store) -> None:
+    made_folder(tmp_path, "a.png", "b.png", "notes.txt")
+    source = opened(tmp_path, classes=("ant", "bee"))
+    assert source.labels() == [None, None, None]
+    assert keys_and_labels(list(source.read(0, 3))) == {"a": None, "b": None}
+    manifest = build(source, store)
+    assert (manifest.samples, manifest.unlabelled, manifest.class_counts) == (2, 2, (0, 0))
+    [row] = manifest.skipped
+    assert (row.source_name, row.reason) == ("notes.txt", "not named like an image")
+    samples = [s for shard in ShardedSplit.open(store, FOLDER).shards() for s in shard.read()]
+    assert [sample.image for sample in samples] == [PNG, PNG]
+
+
+def test_a_file_beside_class_folders_is_unlabelled(tmp_path: Path) -> None:
+    made_folder(tmp_path, "ant/a.png", "bee/b.png", "loose.png")
+    assert opened(tmp_path).classes.ids == ("ant", "bee")
+    assert keys_and_labels(read(tmp_path)) == {"a": 0, "b": 1, "loose": None}
+
+
+def test_nothing_says_the_classes(tmp_path: Path) -> None:
+    made_folder(tmp_path, "a.png", "docs/readme.txt")
+    with pytest.raises(SourceError, match=r"no sub-folder holds images.*give `classes`"):
+        opened(tmp_path)
+    assert len(opened(tmp_path, classes="mnist").classes) == 10
 
 
 def test_what_is_no_image(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from PIL import Image
 from shards.errors import SourceError
 from shards.sample import Sample, Skipped
 from shards.sources.folder import FolderSource
-from shards.sources.imagenet import DEVKIT, IMAGES, TRAIN_IMAGES, open_imagenet
+from shards.sources.imagenet import open_imagenet
 from shards.sources.imagenet_folder import SOLUTION
+from shards.sources.imagenet_train import TRAIN_IMAGES
+from shards.sources.imagenet_val import DEVKIT, IMAGES
 from shards.sources.source import Source, SourceSpec
 from shards.store import Store
 from tests.shards.made import build, encoded, pixels
@@ -179,16 +181,6 @@ def test_a_subset_keeps_the_index_among_a_thousand(tmp_path: Path, store: Store)
     assert opened(tmp_path, "validation").identity == source.identity
     assert opened(tmp_path / "val", "test").identity == source.identity
     assert opened(tmp_path, "train").labels() == [1]
-
-
-def test_nothing_that_is_known(tmp_path: Path) -> None:
-    made(tmp_path, "ant/a.png")
-    for location in (tmp_path, tmp_path / "nowhere", tmp_path / "ant"):
-        with pytest.raises(SourceError, match=f"{location}: no val split of ImageNet here; point"):
-            opened(location, "val")
-    made(tmp_path, "train/n01440764/a.JPEG")
-    with pytest.raises(SourceError, match="no val split of ImageNet here"):
-        opened(tmp_path, "val")
 
 
 def test_a_range_moves_with_its_files_alone(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from shards.errors import SourceError
 from shards.sources.cifar import CifarSource
 from shards.sources.folder import FolderSource
-from shards.sources.imagenet import ImagenetSource
+from shards.sources.imagenet_val import ImagenetSource
 from shards.sources.opening import open_source
 from shards.sources.source import SourceSpec
 from tests.shards.made import encoded

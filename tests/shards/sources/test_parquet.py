@@ -14,8 +14,8 @@ import pytest
 from shards.errors import SourceError
 from shards.image import read_header
 from shards.sample import ClassList, Sample, Skipped
-from shards.sources.builtin import CIFAR10_CLASSES, builtin_classes
-from shards.sources.parquet import ParquetSource, open_parquet, split_files
+from shards.sources.builtin import CIFAR10_CLASSES
+from shards.sources.parquet import ParquetSource, open_parquet
 from shards.sources.source import SourceSpec
 from tests.shards.made import encoded
 from tests.support.shared_data import SHARED, needs_shared
@@ -125,22 +125,6 @@ def test_memory_does_not_grow_with_the_row_group(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert path.stat().st_size > 60_000_000
     assert taken + most < 30_000_000
-
-
-@pytest.mark.parametrize("packing", ["struct", "bytes only", "binary", "large_binary"])
-def test_columns_of_images(tmp_path: Path, packing: str) -> None:
-    images = {
-        "struct": cells(4),
-        "bytes only": [{"bytes": png} for png in PNGS[:4]],
-        "binary": PNGS[:4],
-        "large_binary": pa.array(PNGS[:4], pa.large_binary()),
-    }[packing]
-    source = opened(made(tmp_path / "x.parquet", img=images, label=[0, 1, 2, 0]))
-    samples = list(source.read(0, 4))
-    assert [sample.image for sample in samples] == PNGS[:4]
-    assert [sample.label for sample in samples] == [0, 1, 2, 0]
-    assert [sample.key for sample in samples] == [f"test_{i:08d}" for i in range(4)]
-    assert [sample.source_name for sample in samples] == [f"x.parquet[{i}]" for i in range(4)]
 
 
 @pytest.mark.parametrize(
@@ -262,142 +246,6 @@ def test_options_of_a_dataset(tmp_path: Path) -> None:
 
 def first_letters(path: str) -> str:
     return path[:3]
-
-
-class TestClasses:
-    def test_names_in_the_schema(self, tmp_path: Path) -> None:
-        path = made(tmp_path / "x.parquet", names=["b", "a"], image=cells(2), label=[0, 1])
-        assert by_plan(path).classes.names == ("b", "a")
-
-    def test_nothing_says_them(self, tmp_path: Path) -> None:
-        path = made(tmp_path / "x.parquet", image=cells(2), label=[0, 1])
-        with pytest.raises(SourceError, match="names no classes; give `classes` in the plan"):
-            by_plan(path)
-        assert by_plan(path, classes=("x", "y")).classes.ids == ("x", "y")
-        assert by_plan(path, classes="mnist").classes == builtin_classes("mnist")
-        with pytest.raises(SourceError, match="class ids are not unique"):
-            by_plan(path, classes=("x", "x"))
-
-    @pytest.mark.parametrize("classes", [("a", "b"), ("x", "y", "z")])
-    def test_others_than_in_the_schema(self, tmp_path: Path, classes: tuple[str, ...]) -> None:
-        path = made(tmp_path / "x.parquet", names=["b", "a"], image=cells(2), label=[0, 1])
-        with pytest.raises(SourceError, match=r"give `classes` in the order of the schema \(b, a"):
-            by_plan(path, classes=classes)
-
-    def test_better_words_for_the_same(self, tmp_path: Path) -> None:
-        path = made(tmp_path / "x.parquet", names=["b", "a"], image=cells(2), label=[0, 1])
-        assert by_plan(path, classes=("bee", "ant")).classes.names == ("bee", "ant")
-
-    @pytest.mark.parametrize("told", [b"junk", b"[]", b'{"info": {"features": {"label": null}}}'])
-    def test_metadata_of_another_kind(self, tmp_path: Path, told: bytes) -> None:
-        table = pa.table({"image": cells(1), "label": [0]})
-        pq.write_table(table.replace_schema_metadata({"huggingface": told}), tmp_path / "x.parquet")
-        with pytest.raises(SourceError, match="names no classes"):
-            by_plan(tmp_path / "x.parquet")
-
-
-class TestColumns:
-    def test_other_names(self, tmp_path: Path) -> None:
-        path = made(tmp_path / "x.parquet", picture=PNGS[:2], kind=["ant", "bee"], n=[1, 2])
-        with pytest.raises(SourceError, match="no column image or img among picture, kind, n; nam"):
-            opened(path)
-        with pytest.raises(SourceError, match=r"no column label or fine_label among .*label_col"):
-            opened(path, image_column="picture")
-        with pytest.raises(SourceError, match="no column absent among"):
-            opened(path, image_column="picture", label_column="absent")
-        with pytest.raises(SourceError, match="no column absent among"):
-            opened(path, image_column="absent")
-        assert opened(path, image_column="picture", label_column="kind").labels() == [0, 1]
-
-    def test_other_types(self, tmp_path: Path) -> None:
-        path = made(tmp_path / "x.parquet", image=[[1, 2]], label=[0.5], img=[{"url": "x"}])
-        for name in ("image", "img"):
-            with pytest.raises(SourceError, match=f"the column {name} is .*, not encoded images"):
-                opened(path, image_column=name)
-        path = made(tmp_path / "y.parquet", image=PNGS[:1], label=[0.5])
-        with pytest.raises(SourceError, match="the column label is double, not integers or text"):
-            opened(path)
-
-    def test_images_alone_are_unlabelled(self, tmp_path: Path) -> None:
-        source = opened(made(tmp_path / "x.parquet", image=PNGS[:2]))
-        assert [sample.label for sample in source.read(0, 2)] == [None, None] == source.labels()
-        assert source.notes == ("no column of labels: every sample is unlabelled",)
-
-    def test_files_that_differ(self, tmp_path: Path) -> None:
-        one = made(tmp_path / "1.parquet", image=PNGS[:2], label=[0, 1])
-        two = made(tmp_path / "2.parquet", image=cells(2), label=[0, 1])
-        with pytest.raises(SourceError, match=r"2\.parquet: other columns than 1\.parquet"):
-            opened(one, two)
-
-
-class TestFiles:
-    @pytest.mark.parametrize(
-        ("names", "split", "expected"),
-        [
-            (["data/train-00000-of-00001", "data/validation-00000-of-00001"], "val", [1]),
-            (
-                ["data/test-00001-of-00002", "data/test-00000-of-00002", "data/train-0"],
-                "test",
-                [1, 0],
-            ),
-            (["plain_text/test-00000-of-00001", "plain_text/train-00000-of-00001"], "train", [1]),
-            (["default/test/0000", "default/train/0000"], "test", [0]),
-            (["part-1", "part-0"], "test", [1, 0]),
-            (["valid", "train"], "validation", [0]),
-            (["holdout-0", "train-0"], "holdout", [0]),
-            ([".cache/test-0", "data/test-0"], "test", [1]),
-        ],
-    )
-    def test_those_of_a_split(
-        self, tmp_path: Path, names: list[str], split: str, expected: list[int]
-    ) -> None:
-        for name in names:
-            made(tmp_path / f"{name}.parquet", image=PNGS[:1], label=[0])
-        found = split_files(tmp_path, split)
-        assert found == [tmp_path / f"{names[i]}.parquet" for i in expected]
-
-    def test_none_of_the_split(self, tmp_path: Path) -> None:
-        made(tmp_path / "train-0.parquet", image=PNGS[:1], label=[0])
-        with pytest.raises(
-            SourceError, match=r"no Parquet file of the split 'test' here \(train-0"
-        ):
-            by_plan(tmp_path)
-        with pytest.raises(SourceError, match=r"nowhere: no Parquet file .* \(none at all\)"):
-            by_plan(tmp_path / "nowhere")
-
-    @pytest.mark.parametrize(
-        "names", [("a/test-0", "b/test-0"), ("test-00000-of-00001", "test-00000-of-00002")]
-    )
-    def test_two_sets(self, tmp_path: Path, names: tuple[str, str]) -> None:
-        for name in names:
-            made(tmp_path / f"{name}.parquet", image=PNGS[:1], label=[0])
-        with pytest.raises(SourceError, match="several sets of Parquet files of the split 'test'"):
-            by_plan(tmp_path, classes=("a",))
-
-    def test_missing_files_are_noted(self, tmp_path: Path) -> None:
-        for i in (0, 2):
-            made(tmp_path / f"test-0000{i}-of-00003.parquet", image=PNGS[:1], label=[0])
-        assert by_plan(tmp_path, classes=("a",)).notes == ("2 of the 3 Parquet files are there",)
-
-    def test_no_files(self) -> None:
-        with pytest.raises(SourceError, match="no Parquet files"):
-            opened()
-
-    @pytest.mark.parametrize("kept", [0.0, 0.3, 0.99])
-    def test_cut_short(self, tmp_path: Path, kept: float) -> None:
-        path = made(tmp_path / "x.parquet", image=cells(12), label=[0] * 12)
-        raw = path.read_bytes()
-        path.write_bytes(raw[: int(len(raw) * kept)])
-        with pytest.raises(SourceError, match=r"x\.parquet: cut short, damaged or no Parquet file"):
-            by_plan(path)
-
-    def test_damage_within(self, tmp_path: Path) -> None:
-        path = made(tmp_path / "x.parquet", image=cells(12), label=[0] * 12)
-        source = opened(path)
-        raw = path.read_bytes()
-        path.write_bytes(raw[:4] + bytes(len(raw) // 2) + raw[4 + len(raw) // 2 :])
-        with pytest.raises(SourceError, match=r"x\.parquet: cut short, damaged"):
-            list(source.read(0, 12))
 
 
 class TestIdentity:

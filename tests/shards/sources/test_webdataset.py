@@ -15,7 +15,8 @@ from shards.errors import SourceError
 from shards.sample import Sample, Skipped
 from shards.sources.imagenet import open_imagenet
 from shards.sources.source import SourceSpec
-from shards.sources.webdataset import WebdatasetSource, find_shards, open_webdataset
+from shards.sources.webdataset import WebdatasetSource, open_webdataset
+from shards.sources.webdataset_shards import find_shards
 from shards.store import Store
 from tests.shards.made import build, encoded
 from tests.support.shared_data import SHARED, needs_shared
@@ -276,26 +277,6 @@ def test_identity_does_not_move_with_the_place(tmp_path: Path) -> None:
     relabelled = written(tmp_path / "three/0.tar", sample("a", 1)).parent
     said = [opened(at, classes=("ant", "bee")).identity for at in (one, two, relabelled)]
     assert said[0] == said[1] != said[2]
-
-
-@pytest.mark.parametrize(
-    ("names", "split", "chosen"),
-    [
-        (["a-train-0.tar", "a-val-0.tar", "a-val-1.tar"], "val", ["a-val-0.tar", "a-val-1.tar"]),
-        (
-            ["x_validation_00-of-02.tar", "x_train_00-of-02.tar"],
-            "val",
-            ["x_validation_00-of-02.tar"],
-        ),
-        (["10.tar", "9.tar"], "val", ["9.tar", "10.tar"]),
-        (["train-cut-test-000000.tar"], "test", ["train-cut-test-000000.tar"]),
-        (["shard-1.tar", ".hidden.tar", "notes.txt"], "dusk", ["shard-1.tar"]),
-    ],
-)
-def test_which_shards(tmp_path: Path, names: list[str], split: str, chosen: list[str]) -> None:
-    for name in names:
-        (tmp_path / name).touch()
-    assert [path.name for path in find_shards(tmp_path, split)] == chosen
 
 
 def test_shards_by_a_glob(tmp_path: Path) -> None:

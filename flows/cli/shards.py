@@ -8,7 +8,7 @@ import typer
 
 from conf.loading import load
 from conf.plan import Plan
-from flows.cli.console import OUT, showing_progress
+from flows.cli.console import OUT, working
 from shards.errors import InputError
 from shards.reader import ShardedSplit
 from shards.store import Store
@@ -37,7 +37,7 @@ def shard(
 
     store = Store.at(loaded.runtime.root)
     for entry in wanted:
-        with showing_progress():
+        with working():
             folder = build_shards(entry, loaded.runtime)
         split = ShardedSplit.open(store, folder)
         manifest = split.manifest

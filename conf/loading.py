@@ -34,13 +34,14 @@ def load(
         text = path.read_text("utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         tree = yaml.safe_load(text)
+        repeated = None if node is None else repeated_key(node)
     except OSError as error:
         raise InputError(f"plan {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"plan {path} is not readable as YAML: {error}") from error
     if node is None or not isinstance(tree, dict):
         raise InputError(f"plan {path}: a mapping with name, datasets and models is needed")
-    if repeated := repeated_key(node):
+    if repeated:
         raise InputError(f"{path}:{repeated}; remove one of them")
     variables = os.environ if environment is None else environment
     sources = {**_from_environment(variables), **_from_options(overrides)}

@@ -133,6 +133,17 @@ class Plan(_Frozen):
             _refuse_unknown("gate: model", gate.models, models)
         return self
 
+    @model_validator(mode="after")
+    def _antialias_is_heeded(self) -> Self:
+        for model in self.models:
+            given = model.preprocessing
+            if given is not None and not given.antialias and self.runtime.decoder == "pil":
+                raise ValueError(
+                    f"model {model.name}: Pillow always smooths when it resizes, so "
+                    f"`antialias: false` needs `runtime.decoder: torchvision`"
+                )
+        return self
+
     def pairs(self) -> Iterator[PairName]:
         """Every model on every dataset it belongs to, in the plan's order."""
         for dataset in self.datasets:

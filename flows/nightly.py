@@ -62,6 +62,7 @@ def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
     page = publish_night(store, night, read_scorings(store, outcomes))
     get_run_logger().info("%s: %s; report: %s", night.name, state, page)
     decisive = [f"{o.pair}: {o.message}" for o in outcomes if o.state == state]
+    decisive = decisive or ["No model of the plan belongs to any of its datasets."]
     return final_state(state, f"{'; '.join(decisive[:3])} Report: {page}", night)
 
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from shards.errors import ModelError
+from shards.errors import ModelError, ShardError
 from shards.reader import Shard, ShardedSplit
 from tasks.infer import InferenceRun
 from tasks.metrics.scoring import Scoring, compose_scoring
@@ -38,6 +38,12 @@ def aggregate(split: ShardedSplit, run: InferenceRun) -> Scoring:
 
 def _tallies(shard: Shard, run: InferenceRun) -> Tallies:
     rows = run.predictions.read(shard)
+    if outputs_of(rows) is None:
+        where = run.predictions.store.locate(run.predictions.path(shard))
+        raise ShardError(
+            f"predictions {where} do not say how many classes were scored, since an earlier "
+            f"nightmark wrote them; remove the folder they lie in and run the evaluation again"
+        )
     # A class list may grow without a byte of a shard changing; a reused file must not hide that.
     if (outputs := outputs_of(rows)) != run.classes:
         raise ModelError(

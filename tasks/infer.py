@@ -57,7 +57,8 @@ def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferre
     faults: list[str] = []
     images = 0
     with pool.borrow() as slot:
-        for shard in shards:
+        # Another run may have predicted some while this one waited for the slot.
+        for shard in run.predictions.missing(shards):
             try:
                 found = slot.predict(run.job(shard))
             except InputError:

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from shards.errors import NightmarkError
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 from tasks.night import Outcome, OutcomeState, Work
@@ -92,6 +93,27 @@ class _Lines:
 
 
 @contextmanager
+def working() -> Iterator[None]:
+    """Around a flow: a server that answers, progress shown, and Ctrl-C as an expected error.
+
+    Raises:
+        InputError: the configured Prefect server does not answer.
+        NightmarkError: interrupted.
+    """
+    from flows.cli.server import reach_or_start
+
+    reach_or_start()
+    try:
+        with showing_progress():
+            yield
+    except KeyboardInterrupt as error:
+        # typer would turn it into exit code 130 without a word.
+        raise NightmarkError(
+            "interrupted; what is finished is kept, run again for the rest"
+        ) from error
+
+
+@contextmanager
 def showing_progress() -> Iterator[None]:
     """Show progress inside the block: bars on a terminal, lines elsewhere."""
     if not OUT.is_terminal:
@@ -146,7 +168,7 @@ def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) 
 
 def print_work(outcomes: tuple[Outcome, ...], work: Work) -> None:
     """What was computed and what was reused."""
-    if not all(outcome.scoring for outcome in outcomes) and not work.computed:
+    if not work.computed and not (outcomes and all(outcome.scoring for outcome in outcomes)):
         OUT.print(f"Nothing was computed; reused {work.reused} shards.")
     elif work.computed:
         line = f"Computed {work.computed} shards ({work.images:,} images in {work.seconds:.1f} s)"

@@ -1,5 +1,6 @@
 """The ``nightmark`` command: its groups, and what an error looks like."""
 
+import signal
 import sys
 import traceback
 
@@ -9,7 +10,7 @@ from flows.cli import environment, night, shards, ui
 from flows.cli.console import ERR
 from shards.errors import InputError, NightmarkError
 
-USAGE_ERROR, INCOMPLETE, SOFTWARE_ERROR = 2, 3, 70
+USAGE_ERROR, INCOMPLETE, SOFTWARE_ERROR, TERMINATED = 2, 3, 70, 143
 EPILOG = (
     "Exit codes: 0 passed, 1 a gate failed, 2 bad usage or input, 3 incomplete, 4 inconclusive, "
     "70 a fault of nightmark itself."
@@ -31,14 +32,13 @@ for group in (night.commands, shards.commands, ui.commands):
 def main() -> None:
     """Run the command; an expected error is one message and an exit code, never a traceback."""
     environment.prepare()
+    # As an exit, so that the embedded Prefect server is stopped too and not left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except NightmarkError as error:
         ERR.print(f"nightmark: {error}", markup=False, soft_wrap=True)
         sys.exit(USAGE_ERROR if isinstance(error, InputError) else INCOMPLETE)
-    except KeyboardInterrupt:
-        ERR.print("nightmark: interrupted; what is finished is kept, run again for the rest")
-        sys.exit(INCOMPLETE)
     except Exception:
         traceback.print_exc()
         sys.exit(SOFTWARE_ERROR)

@@ -1,5 +1,6 @@
 """``nightmark night``, ``evaluate``, ``import-predictions``, ``report``, ``nights``, ``demo``."""
 
+import json
 import sys
 from importlib import resources
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 from conf.loading import load
 from conf.plan import ModelPlan, Plan
 from flows.cli import environment
-from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, showing_progress
+from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, working
 from shards.errors import InputError
 from shards.store import Store
 from tasks.models.spec import IMPORTED, Output
@@ -50,7 +51,7 @@ def demo(
     home = root / "prefect"
     environment.isolate(home)
     with resources.as_file(resources.files("conf").joinpath("demo.yaml")) as plan:
-        _run_night(plan, [f"runtime.root={root}"])
+        _run_night(plan, [f"runtime.root={json.dumps(str(root))}"])
     OUT.print(f"Prefect UI with this run: {sys.argv[0]} ui --home {home}", soft_wrap=True)
 
 
@@ -127,7 +128,7 @@ def _run_night(plan: Path, overrides: list[str]) -> Night:
     from flows.nightly import nightly
     from tasks.publish import INDEX, read_scorings
 
-    with showing_progress():
+    with working():
         finished = _carried(nightly(plan, overrides, return_state=True), Night)
     store = Store.at(loaded.runtime.root)
     print_outcomes(finished.outcomes, read_scorings(store, finished.outcomes))
@@ -145,10 +146,14 @@ def _evaluate(plan: Plan, dataset: str, model: str) -> None:
     except KeyError as error:
         raise InputError(str(error.args[0])) from error
     from flows.evaluate import evaluate as flow
+    from flows.runners import threads
     from tasks.publish import read_scorings
+    from tasks.slots.devices import find_devices
 
-    with showing_progress():
-        outcome = _carried(flow(plan, dataset, model, return_state=True), Outcome)
+    on_slots = flow.with_options(task_runner=threads(len(find_devices(plan.runtime.devices))))
+
+    with working():
+        outcome = _carried(on_slots(plan, dataset, model, return_state=True), Outcome)
     store = Store.at(plan.runtime.root)
     print_outcomes((outcome,), read_scorings(store, [outcome]))
     print_work((outcome,), outcome.work)

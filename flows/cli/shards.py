@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from conf.loading import load
 from conf.plan import DatasetPlan, Plan, RuntimePlan
-from flows.cli.console import OUT, showing_progress
+from flows.cli.console import OUT, showing_progress, working
 from shards.errors import InputError, ShardError
 from shards.manifest import Manifest
 from shards.order import in_order
@@ -58,7 +58,7 @@ def shard(
 
     store = Store.at(loaded.runtime.root)
     for entry in wanted:
-        with showing_progress():
+        with working():
             folder = build_shards(entry, loaded.runtime)
         split = ShardedSplit.open(store, folder)
         _print_manifest(entry, split.manifest)

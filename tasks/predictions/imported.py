@@ -77,7 +77,7 @@ def _read_npy(file: Path) -> NDArray[np.floating]:
         raise InputError(f"{file} is not readable as an npy array ({error})") from error
     if not isinstance(loaded, np.ndarray):
         raise InputError(f"{file} holds several arrays; one is needed")
-    if not np.issubdtype(loaded.dtype, np.number):
+    if not np.issubdtype(loaded.dtype, np.number) or np.iscomplexobj(loaded):
         raise InputError(f"{file} holds {loaded.dtype}, not numbers")
     return loaded
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -46,6 +47,8 @@ _SLOTS: list[_Slot] = []
 
 def start(device: Device) -> None:
     """Take the device for this process: wait for its lock, bind threads and CUDA to it."""
+    # Ctrl-C is for the flow's process, which ends this one; here it would look like a crash.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if device.kind == "cuda":
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_name(device.number)
     import torch  # noqa: PLC0415 (CUDA_VISIBLE_DEVICES must be set before)

@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -180,7 +181,6 @@ def test_readers_find_partitions(store: Store, split: ShardedSplit) -> None:
 
 
 def test_duckdb_reads_them(store: Store, split: ShardedSplit) -> None:
-    duckdb = pytest.importorskip("duckdb")
     for shard in split.shards():
         write(predictions(store), shard)
     files = local(store, "predictions") / "**/*.parquet"

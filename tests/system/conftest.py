@@ -42,6 +42,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 **environment,
             },
             start_new_session=True,
+            # A shell that runs the tests in the background lets them ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         running.append(process)
         return process

@@ -61,7 +61,9 @@ def test_a_killed_evaluation_goes_on_where_it_was(start: Start, tmp_path: Path) 
 @needs_shared
 def test_a_killed_build_goes_on_to_the_same_bytes(start: Start, tmp_path: Path) -> None:
     def tars(root: Path) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in root.glob("shards/**/*.[tj]*")}
+        # Hidden files are being written, or were when their writer was killed: nobody's to read.
+        shown = [path for path in root.glob("shards/**/*.[tj]*") if path.name[0] != "."]
+        return {path.name: path.read_bytes() for path in shown}
 
     words = ("shard", PLAN, "--dataset", "cifar10", "--set", "runtime.samples_per_shard=100")
     undisturbed = tmp_path / "undisturbed"

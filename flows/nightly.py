@@ -17,10 +17,11 @@ from shards.errors import NightmarkError
 from shards.store import Store
 from tasks.layout import PairName, night_name
 from tasks.night import Night, Outcome, Provenance, worst
-from tasks.publish import publish_night, read_scorings
+from tasks.publish import publish_night
 from tasks.records import Pair
 from tasks.slots.devices import Device, find_devices
 from tasks.slots.pool import slot_pool
+from tasks.stored import read_scorings
 
 NIGHT_ID_DIGITS = 6
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 NIGHTS = "nights"
+NIGHT = "night.json"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 

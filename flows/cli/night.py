@@ -16,6 +16,7 @@ from shards.errors import InputError
 from shards.store import Store
 from tasks.models.spec import IMPORTED, Output
 from tasks.night import Night, Outcome
+from tasks.stored import finished_nights, read_night, read_record, read_scorings
 
 T = TypeVar("T")
 commands = typer.Typer()
@@ -100,7 +101,7 @@ def report(
     root: RootOption = "artifacts",
 ) -> None:
     """Write the pages of a stored night again, from its records."""
-    from tasks.publish import finished_nights, read_night, write_pages
+    from tasks.publish import write_pages
 
     store = Store.at(root)
     names = finished_nights(store)
@@ -115,8 +116,6 @@ def report(
 @commands.command()
 def nights(root: RootOption = "artifacts") -> None:
     """List the stored nights, the newest last."""
-    from tasks.publish import finished_nights, read_record
-
     store = Store.at(root)
     for name in finished_nights(store):
         found = read_record(store, name)
@@ -126,7 +125,7 @@ def nights(root: RootOption = "artifacts") -> None:
 def _run_night(plan: Path, overrides: list[str]) -> Night:
     loaded = load(plan, overrides)
     from flows.nightly import nightly
-    from tasks.publish import INDEX, read_scorings
+    from tasks.publish import INDEX
 
     with working():
         finished = _carried(nightly(plan, overrides, return_state=True), Night)
@@ -147,7 +146,6 @@ def _evaluate(plan: Plan, dataset: str, model: str) -> None:
         raise InputError(str(error.args[0])) from error
     from flows.evaluate import evaluate as flow
     from flows.runners import threads
-    from tasks.publish import read_scorings
     from tasks.slots.devices import find_devices
 
     on_slots = flow.with_options(task_runner=threads(len(find_devices(plan.runtime.devices))))

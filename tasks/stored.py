@@ -1,0 +1,196 @@
+"""What earlier runs left under the artifact root: nights, evaluations and scorings, by name."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shards.errors import InputError, ShardError
+from shards.store import Store
+from tasks.layout import NIGHT, NIGHTS, PairName, SplitName, night_folder
+from tasks.metrics.scoring import Scoring
+from tasks.metrics.summary import METRICS_REVISION
+from tasks.night import Night, Outcome
+from tasks.predictions.evaluation import Evaluation
+
+REFERENCE_FORM = "write DATASET/SPLIT/MODEL, or DATASET/SPLIT/MODEL@ID of a night or an evaluation"
+
+
+@dataclass(frozen=True)
+class StoredScoring:
+    """An evaluation and the figures computed from it."""
+
+    evaluation: Evaluation
+    scoring: Scoring
+
+
+def finished_nights(store: Store) -> list[str]:
+    """The names of the stored nights, oldest first; one that was cut off has no record yet."""
+    names = store.names(NIGHTS)
+    return [name for name in names if store.exists(f"{night_folder(name)}/{NIGHT}")]
+
+
+def read_record(store: Store, name: str) -> Night:
+    """A night's own record.
+
+    Raises:
+        InputError: there is no such night.
+        ShardError: its record is unreadable.
+    """
+    if name not in finished_nights(store):
+        raise InputError(
+            f"{store.locate(NIGHTS)} has no night {name!r}; `nightmark nights` lists them"
+        )
+    path = f"{night_folder(name)}/{NIGHT}"
+    return Night.from_json(store.read(path), store.locate(path))
+
+
+def read_night(store: Store, name: str) -> tuple[Night, dict[str, Scoring]]:
+    """A stored night and the scorings that it refers to.
+
+    Raises:
+        InputError: there is no such night.
+        ShardError: one of its records is missing or unreadable.
+    """
+    night = read_record(store, name)
+    return night, read_scorings(store, night.outcomes)
+
+
+def read_scorings(store: Store, outcomes: Sequence[Outcome]) -> dict[str, Scoring]:
+    """The scorings of outcomes that have one, by the name of their pair. Raises ShardError."""
+    return {
+        str(outcome.pair): read_scoring(store, outcome.pair.name, outcome.scoring)
+        for outcome in outcomes
+        if outcome.scoring is not None
+    }
+
+
+def read_scoring(store: Store, pair: PairName, scoring: str) -> Scoring:
+    """The figures of a pair under an id. Raises ShardError."""
+    path = f"{pair.scoring(scoring)}/metrics.json"
+    try:
+        return Scoring.from_json(store.read(path), store.locate(path))
+    except FileNotFoundError as error:
+        raise ShardError(f"{store.locate(path)} is missing; run the night again") from error
+
+
+def read_evaluation(store: Store, pair: PairName, evaluation: str) -> Evaluation:
+    """The record of an evaluation. Raises ShardError."""
+    path = pair.evaluation(evaluation)
+    try:
+        return Evaluation.from_json(store.read(path), store.locate(path))
+    except FileNotFoundError as error:
+        raise ShardError(f"{store.locate(path)} is missing; run the evaluation again") from error
+
+
+def find_scored(store: Store, reference: str) -> StoredScoring:
+    """What ``DATASET/SPLIT/MODEL`` or ``DATASET/SPLIT/MODEL@ID`` names.
+
+    The id is that of a night or of an evaluation; without one it is the newest night that has
+    figures of the pair, or the pair's only evaluation.
+
+    Raises:
+        InputError: not of that form, or nothing stored fits it.
+        ShardError: a record is missing or unreadable.
+    """
+    name, _, wanted = reference.partition("@")
+    pair = _pair(name)
+    if not wanted:
+        return _newest(store, pair)
+    if wanted in _evaluations(store, pair):
+        return _of_evaluation(store, pair, wanted)
+    if wanted in finished_nights(store):
+        if (found := _of_night(store, pair, wanted)) is not None:
+            return found
+        raise InputError(f"night {wanted} has no figures of {pair}")
+    raise InputError(f"{reference}: {wanted!r} is no stored night and no evaluation of {pair}")
+
+
+def _pair(name: str) -> PairName:
+    try:
+        dataset, split, model = name.split("/")
+        return PairName(SplitName(dataset, split), model)
+    except ValueError as error:
+        raise InputError(f"{name!r} names no evaluation; {REFERENCE_FORM}") from error
+
+
+def _newest(store: Store, pair: PairName) -> StoredScoring:
+    for night in reversed(finished_nights(store)):
+        if (found := _of_night(store, pair, night)) is not None:
+            return found
+    evaluations = _evaluations(store, pair)
+    if len(evaluations) == 1:
+        return _of_evaluation(store, pair, evaluations[0])
+    if not evaluations:
+        raise InputError(f"{store.locate('evaluations')} has no evaluation of {pair}")
+    raise InputError(f"{pair} has several evaluations; add one of @{', @'.join(evaluations)}")
+
+
+def _evaluations(store: Store, pair: PairName) -> list[str]:
+    folder = pair.evaluation("x").rpartition("/")[0]
+    return [name.removesuffix(".json") for name in store.names(folder) if name.endswith(".json")]
+
+
+def _of_night(store: Store, pair: PairName, night: str) -> StoredScoring | None:
+    for outcome in read_record(store, night).outcomes:
+        if outcome.pair.name == pair and outcome.scoring is not None:
+            scoring = read_scoring(store, pair, outcome.scoring)
+            return StoredScoring(read_evaluation(store, pair, scoring.evaluation), scoring)
+    return None
+
+
+def _of_evaluation(store: Store, pair: PairName, wanted: str) -> StoredScoring:
+    """The evaluation with its figures under its dataset's own targets, of the newest revision."""
+    evaluation = read_evaluation(store, pair, wanted)
+    folder = pair.scoring("x").rpartition("/")[0]
+    scorings = [read_scoring(store, pair, name) for name in store.names(folder)]
+    fitting = [scoring for scoring in scorings if scoring.evaluation == wanted]
+    if not fitting:
+        raise InputError(f"{pair}: evaluation {wanted} has no figures; run the evaluation again")
+    own = evaluation.targets_digest
+    fitting.sort(key=lambda found: (found.targets_digest == own, found.metrics_revision, found.id))
+    if fitting[-1].metrics_revision > METRICS_REVISION:
+        raise InputError(f"{pair}: the figures of {wanted} are of a newer nightmark; upgrade it")
+    return StoredScoring(evaluation, fitting[-1])
+
+
+def prediction_tables(store: Store, evaluation: Evaluation) -> Iterator[pa.Table]:
+    """The prediction rows of an evaluation, one table per shard, in order.
+
+    Raises:
+        ShardError: a file is missing or unreadable.
+    """
+    for path in evaluation.predictions:
+        yield _read_parquet(store, path)
+
+
+def score_tables(store: Store, evaluation: Evaluation) -> Iterator[pa.Table]:
+    """The full probabilities (key, probabilities) of an evaluation, as ``prediction_tables``.
+
+    Raises:
+        ShardError: a file is missing (they were not kept) or unreadable.
+    """
+    predictions = evaluation.pair.name.predictions(evaluation.run)
+    scores = evaluation.pair.name.scores(evaluation.run)
+    for path in evaluation.predictions:
+        yield _read_parquet(store, scores + path.removeprefix(predictions))
+
+
+def has_scores(store: Store, evaluation: Evaluation) -> bool:
+    """Whether full probabilities of every shard were kept."""
+    there = set(store.names(evaluation.pair.name.scores(evaluation.run)))
+    return all(path.rpartition("/")[2] in there for path in evaluation.predictions)
+
+
+def _read_parquet(store: Store, path: str) -> pa.Table:
+    where = store.locate(path)
+    try:
+        return pq.read_table(io.BytesIO(store.read(path)), partitioning=None)
+    except FileNotFoundError as error:
+        raise ShardError(f"{where} is missing; run the evaluation again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ShardError(
+            f"{where} is not readable ({error}); remove the file and run the evaluation again"
+        ) from error

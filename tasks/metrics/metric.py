@@ -2,12 +2,19 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.metrics.intervals import CONFIDENCE, Interval, f1_interval, wilson
 
-Scope = Literal["overall", "class"]
-State = Literal["defined", "no_samples", "absent_class", "never_predicted", "infinite"]
+Scope = Literal["overall", "class", "slice"]
+State = Literal[
+    "defined",
+    "no_samples",
+    "absent_class",
+    "never_predicted",
+    "infinite",
+    "too_small",
+]
 IntervalMethod = Literal["wilson", "jaccard_wilson", "student", "bootstrap", "none"]
 
 STATE_SENTENCES: dict[State, str] = {
@@ -16,6 +23,7 @@ STATE_SENTENCES: dict[State, str] = {
     "absent_class": "undefined: the dataset has no sample of this class",
     "never_predicted": "undefined: the model never predicted this class",
     "infinite": "infinite: a target was given the probability 0",
+    "too_small": "not judged: the slice has fewer samples than its `min_size`",
 }
 
 
@@ -29,6 +37,7 @@ class Metric(BaseModel):
     name: str
     scope: Scope = "overall"
     class_index: int | None = None
+    slice: str | None = Field(default=None, description="`field=value`, where scope is `slice`.")
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -38,6 +47,13 @@ class Metric(BaseModel):
     )
     method: IntervalMethod = "none"
     state: State = "defined"
+
+    @model_validator(mode="after")
+    def _names_what_it_is_of(self) -> Self:
+        named = (self.class_index is not None, self.slice is not None)
+        if named != (self.scope == "class", self.scope == "slice"):
+            raise ValueError(f"{self.name}: scope {self.scope} does not fit class and slice")
+        return self
 
     def interval(self, confidence: float) -> Interval | None:
         """The interval at another confidence, for counted figures; else the one at hand."""
@@ -60,6 +76,7 @@ class Metric(BaseModel):
         *,
         scope: Scope = "overall",
         class_index: int | None = None,
+        slice_name: str | None = None,
     ) -> Self:
         """Hits / n with Wilson's interval; n of at least 1."""
         low, high = wilson(hits, n, CONFIDENCE)
@@ -67,6 +84,7 @@ class Metric(BaseModel):
             name=name,
             scope=scope,
             class_index=class_index,
+            slice=slice_name,
             value=hits / n,
             low=low,
             high=high,
@@ -92,7 +110,21 @@ class Metric(BaseModel):
         )
 
     @classmethod
-    def undefined(cls, name: str, state: State, n: int = 0, class_index: int | None = None) -> Self:
-        """A figure that has no value, and why."""
+    def undefined(
+        cls,
+        name: str,
+        state: State,
+        n: int = 0,
+        class_index: int | None = None,
+        slice_name: str | None = None,
+    ) -> Self:
+        """A figure that has no value, and why; of a class, of a slice, or overall."""
         scope: Scope = "overall" if class_index is None else "class"
-        return cls(name=name, scope=scope, class_index=class_index, n=n, state=state)
+        return cls(
+            name=name,
+            scope=scope if slice_name is None else "slice",
+            class_index=class_index,
+            slice=slice_name,
+            n=n,
+            state=state,
+        )

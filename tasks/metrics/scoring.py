@@ -36,6 +36,9 @@ class Scoring(Record):
     support: tuple[int, ...] = Field(description="Predicted labelled samples per class.")
     overall: tuple[Metric, ...]
     per_class: tuple[Metric, ...]
+    slices: tuple[Metric, ...] = Field(
+        default=(), description="Figures of slices of the samples, by slice, then metric."
+    )
     confusion: tuple[tuple[int, int, int], ...] = Field(
         description="Non-zero cells (target, prediction, count), by target, then prediction."
     )

@@ -17,6 +17,7 @@ SCHEMA = pa.schema(
         pa.field("metric", pa.string(), nullable=False),
         pa.field("scope", pa.string(), nullable=False),
         pa.field("class", pa.string()),
+        pa.field("slice", pa.string()),
         pa.field("value", pa.float64()),
         pa.field("low", pa.float64()),
         pa.field("high", pa.float64()),
@@ -24,8 +25,8 @@ SCHEMA = pa.schema(
         pa.field("state", pa.string(), nullable=False),
     ]
 )
-"""``class`` is the class id, null for overall metrics; ``value`` is null unless ``state`` is
-``defined``, and the interval may be null where n is too small."""
+"""``class`` is the class id, ``slice`` is ``field=value``; null in the other scopes. ``value`` is
+null unless ``state`` is ``defined``, and the interval may be null where n is too small."""
 
 
 def metrics_table(night: Night, scorings: Mapping[str, Scoring]) -> pa.Table:
@@ -45,7 +46,7 @@ def metrics_table(night: Night, scorings: Mapping[str, Scoring]) -> pa.Table:
 
 
 def _rows(night: str, scoring: Scoring) -> Iterator[dict[str, str | float | int | None]]:
-    for metric in (*scoring.overall, *scoring.per_class):
+    for metric in (*scoring.overall, *scoring.per_class, *scoring.slices):
         index = metric.class_index
         yield {
             "night": night,
@@ -56,6 +57,7 @@ def _rows(night: str, scoring: Scoring) -> Iterator[dict[str, str | float | int 
             "metric": metric.name,
             "scope": metric.scope,
             "class": None if index is None else scoring.class_ids[index],
+            "slice": metric.slice,
             "value": metric.value,
             "low": metric.low,
             "high": metric.high,

@@ -18,6 +18,12 @@ def test_a_proportion_has_wilsons_interval() -> None:
     assert (metric.scope, metric.class_index) == ("class", 3)
 
 
+def test_a_slice_is_named_by_field_and_value() -> None:
+    metric = Metric.proportion("top1", 6, 50, scope="slice", slice_name="light=dusk")
+    assert (metric.scope, metric.slice, metric.class_index) == ("slice", "light=dusk", None)
+    assert Metric.model_validate_json(metric.model_dump_json()) == metric
+
+
 def test_f1_counts_hits_twice() -> None:
     # 6 hits, 44 missed, 10 wrongly claimed: precision 6/16, recall 6/50.
     precision, recall = 6 / 16, 6 / 50
@@ -49,6 +55,8 @@ def test_what_is_undefined_has_neither_value_nor_interval(state: State) -> None:
     assert (overall.scope, overall.state, overall.interval(0.95)) == ("overall", state, None)
     of_class = Metric.undefined("recall", state, 0, 7)
     assert (of_class.scope, of_class.class_index) == ("class", 7)
+    of_slice = Metric.undefined("top1", state, 3, slice_name="light=dusk")
+    assert (of_slice.scope, of_slice.slice, of_slice.n) == ("slice", "light=dusk", 3)
 
 
 def test_every_state_has_a_sentence() -> None:
@@ -56,7 +64,18 @@ def test_every_state_has_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [{"n": -1}, {"state": "unknown"}, {"scope": "shard"}, {"colour": "red"}]
+    "fault",
+    [
+        {"n": -1},
+        {"state": "unknown"},
+        {"scope": "shard"},
+        {"colour": "red"},
+        {"scope": "class"},
+        {"scope": "slice"},
+        {"class_index": 1},
+        {"slice": "light=dusk"},
+        {"scope": "slice", "slice": "light=dusk", "class_index": 1},
+    ],
 )
 def test_what_is_no_metric_is_refused(fault: dict) -> None:
     with pytest.raises(ValidationError):

@@ -2,6 +2,7 @@
 
 import pyarrow.parquet as pq
 
+from tasks.metrics.metric import Metric
 from tasks.report.history import SCHEMA, metrics_table
 from tests.tasks.report.nights import NightCase
 
@@ -26,6 +27,16 @@ def test_one_row_per_metric_in_the_order_of_the_outcomes(case: NightCase) -> Non
         )
         index = metric.class_index
         assert row["class"] == (None if index is None else f"id{index:04d}")
+
+
+def test_slices_are_in_the_table(case: NightCase) -> None:
+    dusk = Metric.proportion("top1", 6, 50, scope="slice", slice_name="light=dusk")
+    pair, scoring = next(iter(case.scorings.items()))
+    scorings = {pair: scoring.model_copy(update={"slices": (dusk,)})}
+    [row] = [row for row in metrics_table(case.night, scorings).to_pylist() if row["slice"]]
+    assert (row["scope"], row["slice"], row["class"], row["value"], row["n"]) == (
+        ("slice", "light=dusk", None, 0.12, 50)
+    )
 
 
 def test_absent_classes_have_their_state_and_no_value(case: NightCase) -> None:

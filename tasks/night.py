@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.gates.gate import Verdict, overall_state
+from tasks.health.finding import Finding
 from tasks.records import Pair, Record
 
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
@@ -61,6 +62,7 @@ class Outcome(_Frozen):
     preprocessing: str = ""
     fingerprint: str = ""
     dataset_version: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 class Provenance(_Frozen):

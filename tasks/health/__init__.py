@@ -1,0 +1,1 @@
+"""What a high score may hide: one file per check, each of which ends in a Finding."""

@@ -14,6 +14,7 @@ State = Literal[
     "never_predicted",
     "infinite",
     "too_small",
+    "needs_scores",
 ]
 IntervalMethod = Literal["wilson", "jaccard_wilson", "student", "bootstrap", "none"]
 
@@ -24,6 +25,7 @@ STATE_SENTENCES: dict[State, str] = {
     "never_predicted": "undefined: the model never predicted this class",
     "infinite": "infinite: a target was given the probability 0",
     "too_small": "not judged: the slice has fewer samples than its `min_size`",
+    "needs_scores": "undefined: it needs the probabilities of all classes, which were not kept",
 }
 
 

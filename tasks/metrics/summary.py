@@ -81,6 +81,8 @@ def _average(name: str, point: float, replicates: Rates, n: int, worth: float) -
 
 
 def _mean_metrics(tallies: Tallies) -> list[Metric]:
+    if tallies.unscored:
+        return [Metric.undefined(name, "needs_scores", tallies.n) for name in ("nll", "brier")]
     return [_mean("nll", tallies.nll, tallies.n), _mean("brier", tallies.brier, tallies.n)]
 
 

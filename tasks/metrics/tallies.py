@@ -55,6 +55,7 @@ class Tallies:
         brier: sums of squared differences between probabilities and the one-hot target.
         unlabelled: samples without a target.
         failed: labelled samples that could not be predicted.
+        unscored: of n, the samples whose target was changed to one whose probability was not kept.
     """
 
     confusion: ConfusionMatrix
@@ -63,6 +64,7 @@ class Tallies:
     brier: Sum
     unlabelled: int
     failed: int
+    unscored: int = 0
 
     @classmethod
     def empty(cls, classes: int) -> Self:
@@ -81,16 +83,20 @@ class Tallies:
         rows = predictions.filter(pc.and_(labelled, whole))
         targets = rows["target"].to_numpy()
         first = pc.list_element(rows["topk"], 0).to_numpy()
-        rank = rows["target_rank"].to_numpy()
-        target_prob = rows["target_prob"].to_numpy().astype(np.float64)
-        brier = rows["sum_sq_prob"].to_numpy().astype(np.float64) - 2 * target_prob + 1
+        # A target that was changed may have no known rank (then it lies beyond the first TOP_K) and
+        # no known probability.
+        rank = rows["target_rank"].drop_null().to_numpy()
+        scored = rows.filter(pc.is_valid(rows["nll"]))
+        target_prob = scored["target_prob"].to_numpy().astype(np.float64)
+        brier = scored["sum_sq_prob"].to_numpy().astype(np.float64) - 2 * target_prob + 1
         return cls(
             confusion=ConfusionMatrix.of(targets, first, classes),
             ranks=np.bincount(rank[rank < TOP_K], minlength=TOP_K).astype(np.int64),
-            nll=Sum.of(rows["nll"].to_numpy().astype(np.float64)),
+            nll=Sum.of(scored["nll"].to_numpy().astype(np.float64)),
             brier=Sum.of(brier),
             unlabelled=predictions["target"].null_count,
             failed=int(pc.sum(pc.and_(labelled, pc.invert(whole))).as_py() or 0),
+            unscored=rows.num_rows - scored.num_rows,
         )
 
     def __add__(self, other: Self) -> Self:
@@ -101,6 +107,7 @@ class Tallies:
             self.brier + other.brier,
             self.unlabelled + other.unlabelled,
             self.failed + other.failed,
+            self.unscored + other.unscored,
         )
 
     @property
@@ -124,6 +131,7 @@ class Tallies:
             "brier": asdict(self.brier),
             "unlabelled": self.unlabelled,
             "failed": self.failed,
+            "unscored": self.unscored,
         }
         table = pa.table(
             {
@@ -147,6 +155,7 @@ class Tallies:
             Sum(**facts["brier"]),
             facts["unlabelled"],
             facts["failed"],
+            facts.get("unscored", 0),
         )
 
 

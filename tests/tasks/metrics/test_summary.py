@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -223,3 +225,11 @@ def test_of_many_samples_the_bootstrap_decides() -> None:
 def test_equal_tallies_give_equal_metrics() -> None:
     counts = np.array([[8, 2, 0], [0, 9, 1], [2, 0, 7]])
     assert overall_metrics(tallies_of(counts)) == overall_metrics(tallies_of(counts.copy()))
+
+
+def test_losses_that_need_scores_say_so_and_shares_stay() -> None:
+    whole = tallies_of(np.eye(3, dtype=np.int64))
+    figures = overall(dataclasses.replace(whole, unscored=1))
+    assert {figures[name].state for name in ("nll", "brier")} == {"needs_scores"}
+    assert figures["nll"].n == 3
+    assert figures["top1"].value == 1

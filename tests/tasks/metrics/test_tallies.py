@@ -26,6 +26,7 @@ def facts(tallies: Tallies) -> tuple:
         tallies.brier,
         tallies.unlabelled,
         tallies.failed,
+        tallies.unscored,
     )
 
 
@@ -172,3 +173,17 @@ def test_few_classes_count_the_ranks_they_have() -> None:
 def test_top_k_beyond_what_is_kept_is_refused(k: int) -> None:
     with pytest.raises(ValueError, match=f"top-{k}"):
         Tallies.empty(3).top(k)
+
+
+def test_a_target_of_unknown_rank_and_probability_is_counted_and_missed() -> None:
+    """A target that was changed, where only the first five classes were kept."""
+    rows = rows_of(favouring([0, 1, 2], CLASSES), [0, 1, 6])
+    names = ("target_rank", "target_prob", "nll")
+    unknown = pa.array([None], pa.int32()), pa.array([None], pa.float32())
+    for name, nothing in zip(names, (unknown[0], unknown[1], unknown[1]), strict=True):
+        column = pa.chunked_array([rows[name].slice(0, 2).combine_chunks(), nothing])
+        rows = rows.set_column(rows.column_names.index(name), name, column)
+    tallies = Tallies.of(rows, CLASSES)
+    assert (tallies.n, tallies.top(1), tallies.top(5), tallies.unscored) == (3, 2, 2, 1)
+    assert facts(Tallies.from_table(tallies.to_table())) == facts(tallies)
+    assert (tallies + tallies).unscored == 2

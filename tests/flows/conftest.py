@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from prefect.testing.utilities import prefect_test_harness
@@ -9,6 +11,8 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.cli.main import main
 from tasks.slots.devices import find_devices
 from tasks.slots.pool import slot_pool
+
+REFERENCE_PLAN = Path(__file__).parents[1] / "plans" / "shared.yaml"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,10 +34,34 @@ def nightmark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 
     def run(*words: object) -> int:
         monkeypatch.setattr(sys, "argv", ["nightmark", *map(str, words)])
-        try:
-            main()
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        return 0
+        return exit_code()
 
     return run
+
+
+def exit_code() -> int:
+    """The exit code of the command in ``sys.argv``."""
+    try:
+        main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An artifact root after one evaluation, for tests that only read it."""
+
+    root: Path
+    exit_code: int
+
+
+@pytest.fixture(scope="session")
+def resnet20(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    """ResNet-20 on all CIFAR-10 test images, once for all tests: it is most of their time."""
+    root = tmp_path_factory.mktemp("resnet20")
+    words = ["evaluate", str(REFERENCE_PLAN), "--dataset", "cifar10", "--model", "resnet20"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTMARK_ROOT", str(root))
+        patch.setattr(sys, "argv", ["nightmark", *words])
+        return Evaluated(root, exit_code())

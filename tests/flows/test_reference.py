@@ -15,9 +15,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tasks.models.cifar_resnet import cifar_resnet
+from tests.flows.conftest import REFERENCE_PLAN as PLAN
+from tests.flows.conftest import Evaluated
 from tests.support.shared_data import SHARED, needs_shared
 
-PLAN = Path(__file__).parents[1] / "plans" / "shared.yaml"
 Command = Callable[..., int]
 pytestmark = needs_shared
 
@@ -33,9 +34,9 @@ def assert_figures(root: Path, pair: str, top1: int, top5: int, n: int, nll: flo
     assert found["nll"]["value"] == pytest.approx(nll, abs=1e-4)
 
 
-def test_resnet20_on_cifar10(root: Path, nightmark: Command) -> None:
-    code = nightmark("evaluate", PLAN, "--dataset", "cifar10", "--model", "resnet20")
-    assert code == 1, "81 % does not reach the preset's 85 %"
+def test_resnet20_on_cifar10(resnet20: Evaluated) -> None:
+    root = resnet20.root
+    assert resnet20.exit_code == 1, "81 % does not reach the preset's 85 %"
     assert_figures(root, "cifar10/test/resnet20", 8103, 9872, 10_000, 0.878796)
     reference = json.loads((SHARED / "data/reference/shared_metrics.json").read_text())
     expected = reference["cifar10_test_10000"]["resnet20"]
@@ -106,9 +107,9 @@ def test_batches_of_one(root: Path, nightmark: Command, tmp_path: Path) -> None:
     assert_figures(root, "cifar10/test/resnet20", 808, 990, 1000, 0.795589)
 
 
-def test_an_independent_loop_over_the_same_shards_agrees(root: Path, nightmark: Command) -> None:
+def test_an_independent_loop_over_the_same_shards_agrees(resnet20: Evaluated) -> None:
     """Plain webdataset, torchvision's transforms and a bare loop, on the first 1,000 images."""
-    nightmark("evaluate", PLAN, "--dataset", "cifar10", "--model", "resnet20")
+    root = resnet20.root
     shard = min(root.glob("shards/cifar10/test/*/*.tar"))
     network = cifar_resnet(20)
     weights = load_file(SHARED / "data/weights/cifar10_resnet20.safetensors")

@@ -16,6 +16,7 @@ from shards.sources.source import SourceSpec
 from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName
 from tasks.models.spec import ModelSpec
+from tasks.targets.overlay import OverlaySpec
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 T = TypeVar("T")
@@ -23,6 +24,12 @@ T = TypeVar("T")
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TargetsPlan(OverlaySpec):
+    """Labels laid over those of the dataset: corrected ones, or several acceptable ones per key."""
+
+    file: Located = Field(description=OverlaySpec.model_fields["file"].description)
 
 
 class DatasetPlan(SourceSpec):
@@ -46,6 +53,9 @@ class DatasetPlan(SourceSpec):
         "are a fair sample.",
     )
     order_seed: int = Field(default=0, description="stratified: another seed, another order.")
+    targets: TargetsPlan | None = Field(
+        default=None, description="Labels laid over those of the dataset; no shard changes."
+    )
 
     @property
     def split_name(self) -> SplitName:

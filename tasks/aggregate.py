@@ -1,42 +1,48 @@
 """Verb: predictions → tallies → metrics, and the records that say so."""
 
-import io
+from functools import partial
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from shards.errors import ModelError, ShardError
 from shards.reader import Shard, ShardedSplit
 from tasks.infer import InferenceRun
-from tasks.metrics.scoring import Scoring, compose_scoring
-from tasks.metrics.tallies import Tallies, merge
+from tasks.metrics.scoring import Scoring
 from tasks.predictions.evaluation import compose_evaluation
 from tasks.predictions.schema import outputs_of
+from tasks.targets.overlay import OverlaySpec
+from tasks.targets.reading import read_overlay
+from tasks.targets.rescoring import score_and_publish
+from tasks.targets.retarget import retarget
+from tasks.targets.rows import scores_of
 
 
 @task(name="aggregate", task_run_name="aggregate {run.label}", cache_policy=NO_CACHE)
-def aggregate(split: ShardedSplit, run: InferenceRun) -> Scoring:
+def aggregate(split: ShardedSplit, run: InferenceRun, targets: OverlaySpec | None) -> Scoring:
     """Tally the predictions of every shard, and publish the evaluation and its scoring.
 
     Raises:
         ShardError: predictions of a shard are missing or unreadable; nothing is published then.
         ModelError: the model scored another number of classes than the dataset has now.
+        InputError: the file of targets cannot be used.
     """
     predictions = run.predictions
-    store, pair = predictions.store, predictions.pair
-    tallies = merge((_tallies(shard, run) for shard in split.shards()), run.classes)
+    store, classes = predictions.store, split.manifest.classes
+    overlay = None if targets is None else read_overlay(targets, classes)
     evaluation = compose_evaluation(split, run.model, run.numerics, predictions)
-    scoring = compose_scoring(evaluation, split.manifest.classes, tallies)
-    sink = io.BytesIO()
-    pq.write_table(tallies.to_table(), sink)
-    store.publish(pair.evaluation(evaluation.id), evaluation.to_json())
-    store.publish(f"{pair.scoring(scoring.id)}/tallies.parquet", sink.getvalue())
-    store.publish(f"{pair.scoring(scoring.id)}/metrics.json", scoring.to_json())
+    scores = scores_of(store, evaluation)
+    parts = (
+        retarget(_rows(shard, run), overlay, partial(scores, place))
+        for place, shard in enumerate(split.shards())
+    )
+    scoring = score_and_publish(store, evaluation, classes, parts, overlay)
+    store.publish(predictions.pair.evaluation(evaluation.id), evaluation.to_json())
     return scoring
 
 
-def _tallies(shard: Shard, run: InferenceRun) -> Tallies:
+def _rows(shard: Shard, run: InferenceRun) -> pa.Table:
     rows = run.predictions.read(shard)
     if outputs_of(rows) is None:
         where = run.predictions.store.locate(run.predictions.path(shard))
@@ -50,4 +56,4 @@ def _tallies(shard: Shard, run: InferenceRun) -> Tallies:
             f"model {run.model.name} scored {outputs} classes of {shard.entry.url}; the dataset "
             f"has {run.classes}"
         )
-    return Tallies.of(rows, run.classes)
+    return rows

@@ -26,6 +26,10 @@ class SplitName:
     def shards(self, recipe: str) -> str:
         return f"shards/{self}/{recipe}"
 
+    def targets(self, digest: str) -> str:
+        """The overlay of targets with this digest."""
+        return f"targets/{self}/{digest}.parquet"
+
 
 @dataclass(frozen=True, slots=True)
 class PairName:

@@ -13,6 +13,7 @@ from tasks.metrics.summary import METRICS_REVISION, class_metrics, overall_metri
 from tasks.metrics.tallies import Tallies
 from tasks.predictions.evaluation import ID_DIGITS, Evaluation
 from tasks.records import Pair, Record
+from tasks.targets.overlay import Overlaid
 
 
 class Scoring(Record):
@@ -42,6 +43,9 @@ class Scoring(Record):
     confusion: tuple[tuple[int, int, int], ...] = Field(
         description="Non-zero cells (target, prediction, count), by target, then prediction."
     )
+    overlaid: Overlaid | None = Field(
+        default=None, description="What replaced targets of the dataset; null if nothing did."
+    )
 
     def metric(self, name: str) -> Metric:
         """An overall metric. Raises KeyError."""
@@ -56,20 +60,26 @@ class Scoring(Record):
         return ClassList(names=self.class_names, ids=self.class_ids)
 
 
-def compose_scoring(evaluation: Evaluation, classes: ClassList, tallies: Tallies) -> Scoring:
-    """All numbers of an evaluation under the targets of its dataset."""
+def compose_scoring(
+    evaluation: Evaluation,
+    classes: ClassList,
+    tallies: Tallies,
+    overlaid: Overlaid | None = None,
+) -> Scoring:
+    """All numbers of an evaluation under the targets of its dataset, or those laid over them."""
     if len(classes) != tallies.confusion.classes:
         raise ValueError(f"{len(classes)} classes for tallies over {tallies.confusion.classes}")
-    identity = f"{evaluation.id} {evaluation.targets_digest} {METRICS_REVISION}"
+    targets = overlaid_digest(evaluation.targets_digest, overlaid)
+    identity = f"{evaluation.id} {targets} {METRICS_REVISION}"
     matrix = tallies.confusion
-    targets, predictions = matrix.counts.nonzero()
-    counts = matrix.counts[targets, predictions]
+    rows, columns = matrix.counts.nonzero()
+    counts = matrix.counts[rows, columns]
     return Scoring(
         id="s" + hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS],
         evaluation=evaluation.id,
         pair=evaluation.pair,
         dataset_version=evaluation.dataset_version,
-        targets_digest=evaluation.targets_digest,
+        targets_digest=targets,
         model_fingerprint=evaluation.model_fingerprint,
         confidence=CONFIDENCE,
         n=tallies.n,
@@ -80,8 +90,16 @@ def compose_scoring(evaluation: Evaluation, classes: ClassList, tallies: Tallies
         support=tuple(matrix.support.tolist()),
         overall=overall_metrics(tallies),
         per_class=class_metrics(tallies),
-        confusion=tuple(zip(targets.tolist(), predictions.tolist(), counts.tolist(), strict=True)),
+        confusion=tuple(zip(rows.tolist(), columns.tolist(), counts.tolist(), strict=True)),
+        overlaid=overlaid,
     )
+
+
+def overlaid_digest(targets_digest: str, overlaid: Overlaid | None) -> str:
+    """The digest of a dataset's targets with an overlay over them."""
+    if overlaid is None:
+        return targets_digest
+    return hashlib.sha256(f"{targets_digest} {overlaid.digest}".encode()).hexdigest()
 
 
 def _no_metric(name: str) -> Metric:

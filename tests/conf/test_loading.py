@@ -35,7 +35,7 @@ MODEL_KEYS = (
 
 DATASET_KEYS = (
     "source, location, devkit, include, label_pattern, image_column, label_column, classes, "
-    "name, split, verify, order, order_seed"
+    "name, split, verify, order, order_seed, targets"
 )
 
 
@@ -98,6 +98,12 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
                 "root, devices, precision, decoder, batch_size, samples_per_shard, "
                 "shards_per_task, keep_scores, max_failed"
             ),
+        ),
+        (
+            changed("    split: test\n", "    split: test\n    targets: {file: x.csv, kinds: y}\n"),
+            5,
+            "datasets.0.targets.kinds",
+            "file, kind, subset",
         ),
         # Named like the tags that pydantic puts into a key path.
         (

@@ -1,0 +1,84 @@
+"""Rows under their targets → a scoring. What a night does, and what rescoring repeats."""
+
+import io
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from shards.errors import InputError
+from shards.sample import ClassList
+from shards.store import Store
+from tasks.metrics.scoring import Scoring, compose_scoring
+from tasks.metrics.tallies import Tallies
+from tasks.predictions.evaluation import Evaluation
+from tasks.stored import StoredScoring
+from tasks.targets.overlay import Overlaid, OverlayCounts, TargetOverlay
+from tasks.targets.retarget import Retargeted
+from tasks.targets.rows import publish_overlay, retargeted_tables
+
+
+def rescore(store: Store, stored: StoredScoring, overlay: TargetOverlay | None) -> Scoring:
+    """The figures of a stored evaluation anew, from its Parquet alone, published beside the old.
+
+    Neither the model nor the shards are needed: the classes are those of the stored scoring.
+
+    Args:
+        store: where the evaluation lies; the new scoring is published there.
+        stored: the evaluation, and any of its scorings.
+        overlay: the targets that count; None for the dataset's own.
+
+    Raises:
+        ShardError: a file of predictions is missing or unreadable.
+        InputError: the overlay has keys that the evaluation lacks.
+    """
+    evaluation = stored.evaluation
+    parts = retargeted_tables(store, evaluation, overlay)
+    return score_and_publish(store, evaluation, stored.scoring.classes, parts, overlay)
+
+
+def score_and_publish(
+    store: Store,
+    evaluation: Evaluation,
+    classes: ClassList,
+    parts: Iterable[Retargeted],
+    overlay: TargetOverlay | None,
+) -> Scoring:
+    """Tally the parts of an evaluation, and publish the scoring, its tallies and the overlay.
+
+    Raises:
+        InputError: the overlay has keys that no part has.
+    """
+    tallies, counts = Tallies.empty(len(classes)), OverlayCounts()
+    keys: list[pa.ChunkedArray] = []
+    for part in parts:
+        tallies = tallies + Tallies.of(part.rows, len(classes))
+        counts = counts + part.counts
+        keys += [part.rows["key"]] if overlay is not None else []
+    pair = evaluation.pair.name
+    overlaid = None
+    if overlay is not None:
+        _refuse_foreign(overlay, keys, str(pair.split))
+        publish_overlay(store, pair.split, overlay)
+        overlaid = Overlaid.of(overlay, counts)
+    scoring = compose_scoring(evaluation, classes, tallies, overlaid)
+    sink = io.BytesIO()
+    pq.write_table(tallies.to_table(), sink)
+    store.publish(f"{pair.scoring(scoring.id)}/tallies.parquet", sink.getvalue())
+    store.publish(f"{pair.scoring(scoring.id)}/metrics.json", scoring.to_json())
+    return scoring
+
+
+def _refuse_foreign(overlay: TargetOverlay, keys: list[pa.ChunkedArray], samples: str) -> None:
+    if overlay.subset:
+        return
+    there = pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string())
+    ours = overlay.rows["key"]
+    foreign = ours.filter(pc.invert(pc.is_in(ours, there.combine_chunks())))
+    if len(foreign):
+        raise InputError(
+            f"targets {overlay.file}: {foreign[0].as_py()} is no sample of {samples} "
+            f"({len(foreign):,} of {len(overlay):,} keys are none); correct it, or set "
+            f"`subset: true` (--subset) if the file is for more samples than the dataset holds"
+        )

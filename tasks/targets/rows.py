@@ -1,0 +1,96 @@
+"""The prediction rows of a stored evaluation under other targets than its dataset's."""
+
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shards.errors import ShardError
+from shards.store import Store
+from tasks.layout import SplitName
+from tasks.metrics.scoring import Scoring
+from tasks.predictions.evaluation import Evaluation
+from tasks.stored import has_scores, prediction_tables, score_tables
+from tasks.targets.overlay import KIND, SCHEMA, TargetOverlay
+from tasks.targets.retarget import Retargeted, retarget
+
+
+def rows_under_targets(
+    store: Store, evaluation: Evaluation, overlay: TargetOverlay | None
+) -> Iterator[pa.Table]:
+    """The rows of an evaluation under an overlay, one table per shard, in order; no model is run.
+
+    To compare two evaluations, read **both** through this with the **same** overlay, that of the
+    newer scoring (``stored_overlay``): otherwise the older side would be judged on targets that
+    have been corrected since. Without an overlay these are the rows as they were written.
+
+    ``target_rank``, ``target_prob`` and ``nll`` are null where only the first k predictions were
+    kept and the new target is not among them (``tasks.targets.retarget``).
+
+    Raises:
+        ShardError: a file is missing or unreadable.
+    """
+    for part in retargeted_tables(store, evaluation, overlay):
+        yield part.rows
+
+
+def retargeted_tables(
+    store: Store, evaluation: Evaluation, overlay: TargetOverlay | None
+) -> Iterator[Retargeted]:
+    """As ``rows_under_targets``, with what the overlay did to each shard's rows."""
+    scores = scores_of(store, evaluation)
+    for place, rows in enumerate(prediction_tables(store, evaluation)):
+        yield retarget(rows, overlay, partial(scores, place))
+
+
+def scores_of(store: Store, evaluation: Evaluation) -> Callable[[int], pa.Table | None]:
+    """What reads the full probabilities of the n-th shard; None where they were not all kept."""
+    kept = has_scores(store, evaluation)
+
+    def read(place: int) -> pa.Table | None:
+        if not kept:
+            return None
+        path = evaluation.predictions[place]
+        (found,) = score_tables(store, evaluation.model_copy(update={"predictions": (path,)}))
+        return found
+
+    return read
+
+
+def publish_overlay(store: Store, split: SplitName, overlay: TargetOverlay) -> None:
+    """Keep a copy under its digest, for comparisons and rescoring without the file."""
+    path = overlay.path(split)
+    if not store.exists(path):
+        rows = overlay.rows.replace_schema_metadata({KIND: overlay.kind.encode()})
+        sink = io.BytesIO()
+        pq.write_table(rows, sink)
+        store.publish(path, sink.getvalue())
+
+
+def stored_overlay(store: Store, scoring: Scoring) -> TargetOverlay | None:
+    """The overlay that a scoring was computed under, or None if it was its dataset's own targets.
+
+    Raises:
+        ShardError: the copy is missing or unreadable.
+    """
+    said = scoring.overlaid
+    if said is None:
+        return None
+    path = scoring.pair.name.split.targets(said.digest)
+    where = store.locate(path)
+    try:
+        table = pq.read_table(io.BytesIO(store.read(path)), partitioning=None)
+    except FileNotFoundError as error:
+        raise ShardError(f"{where} is missing; give the file of targets again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ShardError(
+            f"{where} is not readable ({error}); remove it and give the file of targets again"
+        ) from error
+    overlay = TargetOverlay(
+        said.kind, table.cast(SCHEMA), said.file, said.file_sha256, subset=bool(said.foreign)
+    )
+    if overlay.digest != said.digest:
+        raise ShardError(f"{where} was altered; remove it and give the file of targets again")
+    return overlay

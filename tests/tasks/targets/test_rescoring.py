@@ -1,0 +1,151 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+
+from shards.errors import InputError, ShardError
+from shards.store import Store
+from tasks.stored import StoredScoring, find_scored, read_scoring
+from tasks.targets.overlay import TargetOverlay
+from tasks.targets.rescoring import rescore
+from tasks.targets.rows import rows_under_targets, stored_overlay
+from tests.support.stored import logits, pair_name, store_evaluation
+
+PAIR = pair_name("m")
+CLASSES = 7
+TARGETS = np.random.default_rng(3).integers(0, CLASSES, 60)
+SCORES = logits(TARGETS, CLASSES, skill=1, seed=4)
+NEW = TARGETS.copy()
+NEW[[3, 20, 41]] = [(TARGETS[row] + 1) % CLASSES for row in (3, 20, 41)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.at(tmp_path)
+
+
+def evaluated(store: Store, *, keep_scores: bool = True) -> StoredScoring:
+    return store_evaluation(
+        store, PAIR, SCORES, TARGETS.tolist(), per_shard=16, keep_scores=keep_scores
+    )
+
+
+def corrected(*rows: int, subset: bool = False, more: tuple[str, ...] = ()) -> TargetOverlay:
+    labels = {f"{row:05d}": [int(NEW[row])] for row in rows}
+    return TargetOverlay.of(
+        {**labels, **{key: [0] for key in more}}, "corrected", file="fixed.csv", subset=subset
+    )
+
+
+def test_a_corrected_evaluation_has_the_figures_of_scikit_learn(store: Store) -> None:
+    stored = evaluated(store)
+    found = rescore(store, stored, corrected(3, 20, 41))
+    predicted = SCORES.argmax(axis=1)
+    assert found.metric("top1").value == accuracy_score(NEW, predicted)
+    assert found.metric("macro_recall").value == pytest.approx(
+        recall_score(NEW, predicted, average="macro"), abs=1e-12
+    )
+    matrix = np.zeros((CLASSES, CLASSES), dtype=int)
+    for target, prediction, count in found.confusion:
+        matrix[target, prediction] = count
+    assert matrix.tolist() == confusion_matrix(NEW, predicted).tolist()
+    assert found.metric("nll").state == "defined"
+
+
+def test_old_figures_stay_beside_the_new_and_the_new_say_what_was_laid_over(store: Store) -> None:
+    stored = evaluated(store)
+    found = rescore(store, stored, corrected(3, 20, 5))
+    assert found.id != stored.scoring.id
+    assert found.targets_digest != stored.scoring.targets_digest
+    assert found.evaluation == stored.scoring.evaluation
+    assert read_scoring(store, PAIR, stored.scoring.id) == stored.scoring
+    assert read_scoring(store, PAIR, found.id) == found
+    said = found.overlaid
+    assert said is not None
+    assert (said.file, said.kind, said.named, said.changed) == ("fixed.csv", "corrected", 3, 2)
+    # Without a night the dataset's own targets are what a reference means.
+    assert find_scored(store, "made/test/m").scoring == stored.scoring
+
+
+def test_another_overlay_is_another_scoring_and_the_same_one_is_the_same(store: Store) -> None:
+    stored = evaluated(store)
+    first, again = (rescore(store, stored, corrected(3, 20)) for _ in range(2))
+    assert first == again
+    assert rescore(store, stored, corrected(3)).id != first.id
+
+
+def test_without_an_overlay_the_same_figures_come_back(store: Store) -> None:
+    stored = evaluated(store)
+    assert rescore(store, stored, None) == stored.scoring
+
+
+def test_top_k_alone_is_enough_for_all_but_the_losses(store: Store) -> None:
+    stored = evaluated(store, keep_scores=False)
+    worst = {f"{row:05d}": [int(SCORES[row].argmin())] for row in (0, 1)}
+    found = rescore(store, stored, TargetOverlay.of(worst, "corrected"))
+    whole = rescore(store, evaluated(store), TargetOverlay.of(worst, "corrected"))
+    assert [found.metric(name) for name in ("top1", "top5", "macro_f1")] == [
+        whole.metric(name) for name in ("top1", "top5", "macro_f1")
+    ]
+    assert {found.metric(name).state for name in ("nll", "brier")} == {"needs_scores"}
+    assert found.overlaid is not None
+    assert found.overlaid.unscored == 2
+
+
+def test_images_without_an_acceptable_label_leave_n_and_are_counted(store: Store) -> None:
+    stored = evaluated(store)
+    overlay = TargetOverlay.of({"00000": [], "00001": [0, 1]}, "acceptable")
+    found = rescore(store, stored, overlay)
+    assert (found.n, found.unlabelled) == (59, 1)
+    assert found.overlaid is not None
+    assert found.overlaid.left_out == 1
+
+
+def test_keys_that_the_dataset_lacks_are_an_error_unless_it_is_a_subset(store: Store) -> None:
+    stored = evaluated(store)
+    with pytest.raises(InputError, match=r"fixed\.csv: x9 is no sample of made/test \(1 of 2 keys"):
+        rescore(store, stored, corrected(3, more=("x9",)))
+    assert not store.names("targets/made/test")
+    found = rescore(store, stored, corrected(3, more=("x9",), subset=True))
+    assert found.overlaid is not None
+    assert (found.overlaid.foreign, found.overlaid.named) == (1, 1)
+
+
+def test_the_overlay_of_a_scoring_is_kept_and_read_back(store: Store, tmp_path: Path) -> None:
+    stored = evaluated(store)
+    overlay = corrected(3, 20)
+    found = rescore(store, stored, overlay)
+    kept = stored_overlay(store, found)
+    assert kept is not None
+    assert (kept.digest, kept.kind, kept.file) == (overlay.digest, "corrected", "fixed.csv")
+    assert stored_overlay(store, stored.scoring) is None
+    assert rescore(store, stored, kept) == found
+    path = tmp_path / overlay.path(PAIR.split)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(ShardError, match=r"targets/made/test/.* is not readable"):
+        stored_overlay(store, found)
+    path.unlink()
+    with pytest.raises(ShardError, match="is missing; give the file of targets again"):
+        stored_overlay(store, found)
+
+
+def test_a_copy_with_other_labels_is_refused(store: Store, tmp_path: Path) -> None:
+    stored = evaluated(store)
+    found, other = (rescore(store, stored, corrected(row)) for row in (3, 20))
+    assert found.overlaid is not None
+    assert other.overlaid is not None
+    folder = tmp_path / "targets/made/test"
+    taken = (folder / f"{other.overlaid.digest}.parquet").read_bytes()
+    (folder / f"{found.overlaid.digest}.parquet").write_bytes(taken)
+    with pytest.raises(ShardError, match="was altered"):
+        stored_overlay(store, found)
+
+
+def test_rows_under_targets_are_the_same_for_both_sides_of_a_comparison(store: Store) -> None:
+    stored = evaluated(store)
+    tables = list(rows_under_targets(store, stored.evaluation, corrected(3, 20, 41)))
+    assert [target for table in tables for target in table["target"].to_pylist()] == NEW.tolist()
+    assert [table.num_rows for table in tables] == [16, 16, 16, 12]
+    own = list(rows_under_targets(store, stored.evaluation, None))
+    assert [t for table in own for t in table["target"].to_pylist()] == TARGETS.tolist()

@@ -56,6 +56,10 @@ class PairName:
     def scoring(self, scoring: str) -> str:
         return f"scorings/{self}/{scoring}"
 
+    def comparison(self, comparison: str) -> str:
+        """Of this pair, the candidate, with a baseline."""
+        return f"comparisons/{self}/{comparison}"
+
     def _partitions(self, run: str) -> str:
         return f"dataset={self.split.dataset}/split={self.split.split}/model={self.model}/run={run}"
 

@@ -157,8 +157,9 @@ def _unpaired_losses() -> Iterator[Change]:
 
 
 def _losses(both: AlignedRows) -> Iterator[Change]:
-    """Mean differences of the losses over the samples measured under the same target."""
-    same = both.kept(~both.retargeted)
+    """Mean differences of the losses over the samples that have one under the same target."""
+    scored = (side["nll"].is_valid().to_numpy() for side in (both.baseline, both.candidate))
+    same = both.kept(~both.retargeted & np.logical_and(*scored))
     for name, loss in (("nll", _nll), ("brier", _brier)):
         yield _loss(name, loss(same.candidate), loss(same.baseline))
 

@@ -5,6 +5,7 @@ tests and checks need besides. Both are complete, so that pip installs them with
 """
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -25,12 +26,24 @@ def closure(name: str, extras: frozenset[str], seen: set[tuple[str, frozenset[st
         return set()
     seen.add((canonical(name), extras))
     found = {canonical(name)}
-    for line in metadata.requires(name) or ():
-        wanted = Requirement(line)
+    for wanted in requirements(name):
         environments = [{"extra": extra} for extra in extras] or [{"extra": ""}]
         if wanted.marker is None or any(wanted.marker.evaluate(env) for env in environments):
             found |= closure(wanted.name, frozenset(wanted.extras), seen)
     return found
+
+
+def requirements(name: str) -> list[Requirement]:
+    """Ours as pyproject.toml says now; what was installed may be older."""
+    if canonical(name) != "nightmark":
+        return [Requirement(line) for line in metadata.requires(name) or ()]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = [
+        f'{line} ; extra == "{extra}"'
+        for extra, wanted in project["optional-dependencies"].items()
+        for line in wanted
+    ]
+    return [Requirement(line) for line in (*project["dependencies"], *extras)]
 
 
 def lines(names: set[str]) -> str:

@@ -200,9 +200,7 @@ def test_the_record_is_bounded_and_the_table_is_not() -> None:
 
 def test_unlabelled_and_failed_rows_are_counted_and_left_out() -> None:
     targets: Targets = [0, 0, None, 1, 1]
-    old = measured(
-        "old", certain([0] * 5, [3] * 5), targets, errors=[None, "x", None, None, None]
-    )
+    old = measured("old", certain([0] * 5, [3] * 5), targets, errors=[None, "x", None, None, None])
     new = measured(
         "new", certain([0, 0, 1, 1, 1], [3] * 5), targets, errors=[None, "x", None, None, "x"]
     )

@@ -94,7 +94,7 @@ def test_every_figure_agrees_with_other_libraries() -> None:
 
 @pytest.mark.parametrize("loss", ["nll", "brier"])
 def test_losses_have_the_paired_interval_of_student(loss: str) -> None:
-    old, new, targets = two()
+    old, new, _ = two()
     found = compared(old, new)[0].change(loss)
     values = []
     for side in (old, new):

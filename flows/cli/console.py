@@ -23,6 +23,7 @@ from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 from tasks.night import Outcome, OutcomeState, Work
 from tasks.progress import Advance, Listener, Outline, listening
+from tasks.targets.words import overlaid_sentences
 
 STATE_STYLES: dict[OutcomeState, str] = {
     "passed": "bold green",
@@ -156,6 +157,10 @@ def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) 
     OUT.print()
     for outcome in outcomes:
         OUT.print(f"{outcome.pair}: {outcome.message}", markup=False, soft_wrap=True)
+        scoring = scorings.get(str(outcome.pair))
+        if scoring is not None and scoring.overlaid is not None:
+            for sentence in overlaid_sentences(scoring.overlaid):
+                OUT.print(f"{outcome.pair}: {sentence}", markup=False, soft_wrap=True)
         if outcome.skipped:
             entries = outcome.samples + len(outcome.skipped)
             OUT.print(

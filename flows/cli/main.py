@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from flows.cli import comparing, environment, night, shards, ui
+from flows.cli import comparing, environment, night, rescoring, shards, ui
 from flows.cli.console import ERR
 from shards.errors import InputError, NightmarkError
 
@@ -25,7 +25,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (night.commands, comparing.commands, shards.commands, ui.commands):
+for group in (
+    night.commands,
+    comparing.commands,
+    rescoring.commands,
+    shards.commands,
+    ui.commands,
+):
     app.registered_commands.extend(group.registered_commands)
 
 

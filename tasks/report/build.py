@@ -27,6 +27,7 @@ from tasks.report.words import (
     metric_hint,
     moment_text,
 )
+from tasks.targets.words import overlaid_sentences
 
 LISTED_SKIPPED = 50
 """Of each split's skipped entries so many are listed; the rest are counted."""
@@ -107,6 +108,8 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None) -> PairView:
 
 def _notes(outcome: Outcome, scoring: Scoring | None) -> tuple[str, ...]:
     notes = list(warnings(outcome.verdicts))
+    if scoring is not None and scoring.overlaid is not None:
+        notes += overlaid_sentences(scoring.overlaid)
     if scoring is not None and scoring.failed:
         notes.append(f"{counted(scoring.failed, 'image')} could not be predicted{_range(scoring)}.")
     if scoring is not None and scoring.unlabelled:
@@ -151,6 +154,8 @@ def _inputs(outcome: Outcome, scoring: Scoring | None) -> tuple[Fact, ...]:
             ("Targets digest", scoring.targets_digest),
             ("Metrics revision", str(scoring.metrics_revision)),
         ]
+    if scoring is not None and (said := scoring.overlaid) is not None:
+        facts.append((f"Targets from {said.file}", f"{said.kind}, SHA-256 {said.file_sha256}"))
     return tuple((term, text or "not known") for term, text in facts)
 
 

@@ -6,6 +6,7 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,15 @@ from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from shards.headers import plain_jpeg, plain_png
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 MAX_PIXELS = 2 * 89_478_485
 """Above it Pillow takes an image for a decompression bomb."""
+LONGEST_SIDE = 2**31 - 1
+"""What a PNG may say (ISO/IEC 15948, 11.2.2), and a column of samples.parquet can hold."""
+PNGS_AT_ONCE = 64
 ADDRESS = re.compile(r"<[^<>]*\b0x[0-9A-Fa-f]+[^<>]*>|\b0x[0-9A-Fa-f]{6,}")
 
 
@@ -40,15 +46,24 @@ def read_header(image: bytes) -> ImageHeader:
     try:
         # The readers themselves: Image.open words its errors with memory addresses, and tells
         # phones' multi-picture JPEGs from JPEGs.
-        if image.startswith(PNG_SIGNATURE):
-            with PngImageFile(io.BytesIO(image)) as png:
-                return ImageHeader("png", png.width, png.height)
         if image.startswith(JPEG_SIGNATURE):
-            with JpegImageFile(io.BytesIO(image)) as jpeg:
-                return ImageHeader("jpg", jpeg.width, jpeg.height)
+            return _checked("jpg", plain_jpeg(image) or _size_by(JpegImageFile, image))
+        if image.startswith(PNG_SIGNATURE):
+            return _checked("png", plain_png(image) or _size_by(PngImageFile, image))
     except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"unreadable header ({error})") from error
     raise ValueError("neither PNG nor JPEG")
+
+
+def _size_by(reader: type[JpegImageFile] | type[PngImageFile], image: bytes) -> tuple[int, int]:
+    with reader(io.BytesIO(image)) as opened:
+        return opened.size
+
+
+def _checked(suffix: str, size: tuple[int, int]) -> ImageHeader:
+    if max(size) > LONGEST_SIDE:
+        raise ValueError(f"{size[0]} x {size[1]} pixels")
+    return ImageHeader(suffix, *size)
 
 
 def decode_fault(image: bytes, header: ImageHeader) -> str | None:
@@ -69,32 +84,63 @@ def decode_fault(image: bytes, header: ImageHeader) -> str | None:
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG of pixels [height, width, 3], or [height, width] if grey, in stored (uncompressed)
+    """A PNG of pixels [height, width, 3], or [height, width] if grey; see ``encode_pngs``."""
+    (png,) = encode_pngs(pixels[np.newaxis])
+    return png
+
+
+def encode_pngs(pixels: NDArray[np.uint8]) -> Iterator[bytes]:
+    """PNGs of pixels [n, height, width, 3], or [n, height, width] if grey, in stored (uncompressed)
     deflate blocks.
 
     Encoders differ between zlib builds; stored blocks leave nothing to choose, so that equal pixels
     give equal bytes everywhere. Source: PNG specification (ISO/IEC 15948), RFC 1950, RFC 1951.
     """
-    height, width, *channels = pixels.shape
+    for start in range(0, len(pixels), PNGS_AT_ONCE):
+        yield from _pngs(pixels[start : start + PNGS_AT_ONCE])
+
+
+def _pngs(pixels: NDArray[np.uint8]) -> list[bytes]:
+    """Images of one size differ in rows and checksums alone: written into copies of one frame."""
+    count, height, width, *channels = pixels.shape
     if channels not in ([], [3]):
         raise ValueError(f"pixels have {channels[0]} channels, a colour PNG has 3")
-    colour_type, row_bytes = (2, width * 3) if channels else (0, width)
-    rows = np.zeros((height, 1 + row_bytes), dtype=np.uint8)
-    rows[:, 1:] = pixels.reshape(height, row_bytes)
+    rows = np.zeros((count, height, 1 + width * (3 if channels else 1)), dtype=np.uint8)
+    rows[:, :, 1:] = pixels.reshape(count, height, -1)
+    raw = rows.reshape(count, -1)
+    frame, blocks = _png_frame(height, width, 2 if channels else 0, raw.shape[1])
+    start, adler, crc = frame.index(b"IDAT"), len(frame) - 20, len(frame) - 16
+    pngs = np.tile(np.frombuffer(frame, np.uint8), (count, 1))
+    for at, block in blocks:
+        pngs[:, at : at + block.stop - block.start] = raw[:, block]
+    pngs[:, adler:crc] = _big_endian([zlib.adler32(each.data) for each in raw])
+    pngs[:, crc : crc + 4] = _big_endian([zlib.crc32(png.data[start:crc]) for png in pngs])
+    return [png.tobytes() for png in pngs]
+
+
+def _png_frame(
+    height: int, width: int, colour_type: int, size: int
+) -> tuple[bytes, list[tuple[int, slice]]]:
+    """A PNG of zeros whose pixels and checksums are still to be put in, and where which of its
+    ``size`` bytes of rows belong.
+    """
     header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-    stream = _stored_zlib(rows.tobytes())
-    return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", stream) + _chunk(b"IEND", b"")
-
-
-def _stored_zlib(raw: bytes) -> bytes:
+    frame = PNG_SIGNATURE + _chunk(b"IHDR", header)
     longest = 0xFFFF
-    parts = [b"\x78\x01"]
-    for start in range(0, len(raw), longest):
-        block = raw[start : start + longest]
-        last = start + longest >= len(raw)
-        parts.append(struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF) + block)
-    parts.append(struct.pack(">I", zlib.adler32(raw)))
-    return b"".join(parts)
+    starts = range(0, size, longest)
+    frame += struct.pack(">I", 2 + size + 5 * len(starts) + 4) + b"IDAT\x78\x01"
+    blocks = []
+    for start in starts:
+        block = slice(start, min(start + longest, size))
+        length = block.stop - block.start
+        frame += struct.pack("<BHH", block.stop == size, length, length ^ 0xFFFF)
+        blocks.append((len(frame), block))
+        frame += bytes(length)
+    return frame + bytes(8) + _chunk(b"IEND", b""), blocks
+
+
+def _big_endian(checksums: list[int]) -> NDArray[np.uint8]:
+    return np.array(checksums, dtype=">u4").view(np.uint8).reshape(-1, 4)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

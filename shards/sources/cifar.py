@@ -8,16 +8,13 @@ import hashlib
 import lzma
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from shards.errors import SourceError
-from shards.image import ImageHeader, encode_png
+from shards.image import ImageHeader, encode_pngs
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.archive import read_files
 from shards.sources.cifar_binary import Batch, parse_binary
@@ -38,7 +35,7 @@ class CifarSource:
 
     split: str
     identity: str
-    contents: Callable[[], Mapping[str, bytes]] = field(repr=False)
+    batches: tuple[Batch, ...] = field(repr=False, compare=False)
     dataset: Cifar = CIFAR10
     form: Literal["python", "binary"] = "python"
     checked: tuple[str, ...] = ()
@@ -62,8 +59,7 @@ class CifarSource:
     @classmethod
     def _at(cls, place: Path, layout: Layout, split: str, dataset: Cifar) -> "CifarSource":
         names = layout.batches[split]
-        reading = partial(read_files, place, names, f"fetch {layout.archive} again")
-        contents = reading()
+        contents = read_files(place, names, f"fetch {layout.archive} again")
         hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}
         form = () if layout.form == "python" else (layout.form,)
         notes = [content_note(f"{layout.folder}/{name}", raw) for name, raw in contents.items()]
@@ -72,7 +68,7 @@ class CifarSource:
         return cls(
             split=split,
             identity=digest(dataset.name, *form, split, hashes),
-            contents=reading,
+            batches=tuple(_parsed(raw, name, dataset, layout) for name, raw in contents.items()),
             dataset=dataset,
             form=layout.form,
             checked=tuple(note for note in notes if note),
@@ -94,7 +90,7 @@ class CifarSource:
         return (*self.checked, *odd)
 
     def __len__(self) -> int:
-        return sum(len(batch.labels) for batch in self._batches)
+        return sum(len(batch.labels) for batch in self.batches)
 
     def range_identity(self, start: int, stop: int) -> str:
         parts = []
@@ -107,24 +103,26 @@ class CifarSource:
     def labels(self) -> list[int | None]:
         known = range(len(self.classes))
         return [
-            label if label in known else None for batch in self._batches for label in batch.labels
+            label if label in known else None for batch in self.batches for label in batch.labels
         ]
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
         for batch, first, last, before in self._parts(start, stop):
-            for row in range(first, last):
-                yield self._sample(batch, row, before + row)
+            planes = batch.pixels[first:last].reshape(-1, 3, SIDE, SIDE)
+            images = encode_pngs(planes.transpose(0, 2, 3, 1))
+            for row, image in zip(range(first, last), images, strict=True):
+                yield self._sample(batch, row, before + row, image)
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[Batch, int, int, int]]:
         """The batches that hold a range: first and last row there, and the entries before them."""
         before = 0
-        for batch in self._batches:
+        for batch in self.batches:
             first, last = max(start - before, 0), min(stop - before, len(batch.labels))
             if first < last:
                 yield batch, first, last, before
             before += len(batch.labels)
 
-    def _sample(self, batch: Batch, row: int, index: int) -> Sample | Skipped:
+    def _sample(self, batch: Batch, row: int, index: int, image: bytes) -> Sample | Skipped:
         label, name = batch.labels[row], batch.names[row]
         if not 0 <= label < len(self.classes):
             return Skipped(source_name=name, reason=f"no such class: {label}")
@@ -132,18 +130,8 @@ class CifarSource:
         fields = {}
         if 0 <= coarse < len(self.dataset.coarse):
             fields["coarse_label"] = self.dataset.coarse[coarse]
-        planes = batch.pixels[row].reshape(3, SIDE, SIDE)
-        image = encode_png(np.ascontiguousarray(planes.transpose(1, 2, 0)))
         key = f"{self.dataset.name}_{self.split}_{index:05d}"
         return Sample(key, image, HEADER, label, name, fields)
-
-    @cached_property
-    def _batches(self) -> tuple[Batch, ...]:
-        contents = self.contents().items()
-        if self.form == "binary":
-            label_bytes = 2 if self.dataset.coarse else 1
-            return tuple(parse_binary(raw, name, label_bytes) for name, raw in contents)
-        return tuple(parse_batch(raw, name, self.dataset) for name, raw in contents)
 
 
 def open_cifar(spec: SourceSpec, split: str) -> Source:
@@ -170,6 +158,12 @@ def open_cifar(spec: SourceSpec, split: str) -> Source:
         key_digits=5,
         text_columns={"coarse_label": dataset.coarse} if dataset.coarse else {},
     )
+
+
+def _parsed(raw: bytes, name: str, dataset: Cifar, layout: Layout) -> Batch:
+    if layout.form == "binary":
+        return parse_binary(raw, name, label_bytes=2 if dataset.coarse else 1)
+    return parse_batch(raw, name, dataset)
 
 
 def _refuse_split(dataset: Cifar, split: str) -> None:

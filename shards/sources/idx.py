@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.errors import SourceError
-from shards.image import ImageHeader, encode_png
+from shards.image import ImageHeader, encode_pngs
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.builtin import FASHION_MNIST_CLASSES, MNIST_CLASSES
 from shards.sources.official import md5_note
@@ -94,13 +94,15 @@ class IdxSource:
         file = self.images.name.removesuffix(".gz")
         height, width = self._pixels.shape[1:]
         header = ImageHeader("png", width, height)
-        for index in range(start, min(stop, len(self))):
+        stop = min(stop, len(self))
+        images = encode_pngs(self._pixels[start:stop])
+        for index, image in zip(range(start, stop), images, strict=True):
             name, label = f"{file}[{index}]", int(self._labels[index])
             if label >= len(self.classes):
                 yield Skipped(name, f"no such class: {label}")
                 continue
             key = f"{self.dataset}_{self.split}_{index:05d}"
-            yield Sample(key, encode_png(self._pixels[index]), header, label, name)
+            yield Sample(key, image, header, label, name)
 
     @cached_property
     def _pixels(self) -> NDArray[np.uint8]:

@@ -14,6 +14,8 @@ MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 FASHION_MNIST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 HASHED_BYTES = 1 << 30
 """Larger files are compared by size alone: opening a source must not take minutes."""
+RECOGNISED_BYTES = 32 << 20
+"""Larger files of another size than the official one are not hashed to learn what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,10 @@ def md5_note(path: Path, official: str | None = None) -> str | None:
     if known is None or known.md5 is None:
         return None
     size = path.stat().st_size
-    if size > HASHED_BYTES:
-        if known.size in (None, size):
-            return None
+    if size > RECOGNISED_BYTES and known.size not in (None, size):
         return f"{path.name} has {size} bytes, the official file {known.size}"
+    if size > HASHED_BYTES:
+        return None
     with path.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     return _note(path.name, found, known.md5)

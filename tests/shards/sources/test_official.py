@@ -73,15 +73,19 @@ def test_a_mistaken_dataset_is_recognised(tmp_path: Path, monkeypatch: pytest.Mo
     assert note.startswith("renamed.bin is not the official file: its MD5 is that of b.bin, not ")
 
 
-def test_a_huge_file_is_compared_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(official, "HASHED_BYTES", 3)
+@pytest.mark.parametrize(("hashed_bytes", "is_hashed"), [(3, False), (99, True)])
+def test_a_large_file_is_hashed_only_where_it_may_be_the_official_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hashed_bytes: int, is_hashed: bool
+) -> None:
+    monkeypatch.setattr(official, "HASHED_BYTES", hashed_bytes)
+    monkeypatch.setattr(official, "RECOGNISED_BYTES", 3)
     path = tmp_path / "a.bin"
     path.write_bytes(b"other")
     known(monkeypatch, a=OfficialFile(None, md5(b"official"), 8))
     assert md5_note(path) == "a.bin has 5 bytes, the official file 8"
     for size in (5, None):
         known(monkeypatch, a=OfficialFile(None, md5(b"official"), size))
-        assert md5_note(path) is None
+        assert ("its MD5 is" in (md5_note(path) or "")) == is_hashed
 
 
 def test_an_unknown_sum_is_no_fault(tmp_path: Path) -> None:

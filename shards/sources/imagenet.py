@@ -14,14 +14,14 @@ from shards.sources.imagenet_folder import (
     open_image_folder,
     open_kaggle,
 )
-from shards.sources.imagenet_train import TRAIN_IMAGES, ImagenetTrainSource
+from shards.sources.imagenet_train import TRAIN_IMAGES, open_train_tar
 from shards.sources.imagenet_val import (
     DEVKIT,
     IMAGES,
     NAME_PATTERN,
     Devkit,
-    ImagenetSource,
     devkit_beside,
+    open_val_tar,
 )
 from shards.sources.listing import split_names
 from shards.sources.parquet import ParquetSource
@@ -62,9 +62,9 @@ def _open_file(file: Path, split: str, devkit: Path | None) -> Source | None:
     if file.name == TRAIN_IMAGES or first.endswith(".tar"):
         if split != "train":
             raise SourceError(f"{file}: the official train tar has the split train, not {split!r}")
-        return ImagenetTrainSource.open(file)
+        return open_train_tar(file)
     if file.name == IMAGES or NAME_PATTERN.fullmatch(first.rsplit("/", 1)[-1]):
-        return ImagenetSource.open(file, split, devkit)
+        return open_val_tar(file, split, devkit)
     return open_shards([file], imagenet_classes(), CLASS_FIELD)
 
 
@@ -76,9 +76,9 @@ def _first_name(tar: Path) -> str:
 def _open_folder(spec: SourceSpec, split: str) -> Source | None:
     folder, names = spec.location, split_names(split)
     if "val" in names and (folder / IMAGES).is_file():
-        return ImagenetSource.open(folder, split, spec.devkit)
+        return open_val_tar(folder, split, spec.devkit)
     if split == "train" and (folder / TRAIN_IMAGES).is_file():
-        return ImagenetTrainSource.open(folder / TRAIN_IMAGES)
+        return open_train_tar(folder / TRAIN_IMAGES)
     if root := kaggle_root(folder):
         return open_kaggle(root, split)
     if files := _parquet_files(folder, names):

@@ -9,21 +9,19 @@ https://image-net.org, ILSVRC2012 readme.
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import scipy.io
 
 from shards.errors import SourceError
-from shards.sample import ClassList, Sample, Skipped
+from shards.sample import ClassList
 from shards.sources.archive import read_files
 from shards.sources.builtin import imagenet_classes
-from shards.sources.imagenet_folder import CLASS_FIELD
-from shards.sources.listing import Entries, Found, sample_of, split_names
-from shards.sources.official import md5_note
+from shards.sources.listing import Entries, split_names
 from shards.sources.source import digest
-from shards.sources.tars import read_in_place, scan_tar
+from shards.sources.tar_source import TarSource, sorted_members
 
 IMAGES = "ILSVRC2012_img_val.tar"
 DEVKIT = "ILSVRC2012_devkit_t12"
@@ -89,66 +87,28 @@ def _wnid_of_ilsvrc_id(meta: bytes, location: Path) -> Mapping[int, str]:
         ) from error
 
 
-@dataclass(frozen=True, eq=False)
-class ImagenetSource:
-    """The validation images in the order of their numbers, read in place from the tar."""
+def open_val_tar(location: Path, split: str, devkit: Path | None = None) -> TarSource:
+    """The validation images at ``location``, in the order of their numbers: the tar, or a folder
+    with tar and kit.
 
-    tar: Path
-    devkit: Devkit
-    identity: str
-    state: tuple[int, int, str]
-    entries: Entries
-
-    @classmethod
-    def open(cls, location: Path, split: str, devkit: Path | None = None) -> "ImagenetSource":
-        """The validation set at ``location``: the tar, or a folder with tar and kit.
-
-        Raises:
-            SourceError: tar or kit are not there, or the split is not ``val``.
-        """
-        if "val" not in split_names(split):
-            raise SourceError(f"the official ImageNet tar has the split val, not {split!r}")
-        tar = location / IMAGES if location.is_dir() else location
-        if not tar.is_file():
-            raise SourceError(f"{location}: no {IMAGES} here; point `location` at it")
-        kit = Devkit.read(devkit or devkit_beside(tar))
-        found = _scan(tar)
-        if not found:
-            raise SourceError(f"{tar}: an empty tar; fetch {IMAGES} again")
+    Raises:
+        SourceError: tar or kit are not there, or the split is not ``val``.
+    """
+    if "val" not in split_names(split):
+        raise SourceError(f"the official ImageNet tar has the split val, not {split!r}")
+    tar = location / IMAGES if location.is_dir() else location
+    if not tar.is_file():
+        raise SourceError(f"{location}: no {IMAGES} here; point `location` at it")
+    kit = Devkit.read(devkit or devkit_beside(tar))
+    with tar.open("rb") as file:
+        found = sorted_members(file.fileno(), str(tar))
         entries = Entries.of((member, kit.label_of(member.name)) for member in found)
-        facts = tar.stat()
-        state = (facts.st_size, facts.st_mtime_ns, _edges(tar))
-        identity = digest("imagenet val", entries.digest(), state, kit.identity)
-        return cls(tar, kit, identity, state, entries)
-
-    @property
-    def layout(self) -> str:
-        return LAYOUT
-
-    @property
-    def classes(self) -> ClassList:
-        return self.devkit.classes
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        notes = (md5_note(path) for path in (self.tar, self.devkit.location) if path.is_file())
-        return (*(note for note in notes if note), *self.entries.notes_on(self.classes))
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def range_identity(self, start: int, stop: int) -> str:
-        return self.entries.range_digest(start, stop, LAYOUT, self.state)
-
-    def labels(self) -> list[int | None]:
-        return self.entries.labels()
-
-    def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        for entry, image in read_in_place(self.tar, self.entries.rows(start, stop)):
-            if entry.refusal is not None or entry.label is None:
-                yield Skipped(entry.name, entry.refusal or "no such class")
-            else:
-                yield sample_of(entry, image, {CLASS_FIELD: self.classes.ids[entry.label]})
+    if not len(entries):
+        raise SourceError(f"{tar}: an empty tar; fetch {IMAGES} again")
+    facts = tar.stat()
+    state = (facts.st_size, facts.st_mtime_ns, _edges(tar))
+    identity = digest("imagenet val", entries.digest(), state, kit.identity)
+    return TarSource(LAYOUT, tar, kit.classes, identity, state, entries, kit.location)
 
 
 def devkit_beside(images: Path) -> Path:
@@ -158,18 +118,6 @@ def devkit_beside(images: Path) -> Path:
             if candidate.exists():
                 return candidate
     raise SourceError(f"no {DEVKIT}.tar.gz beside {images}; name it as `devkit` in the plan")
-
-
-def _scan(tar: Path) -> list[Found]:
-    """Every entry that is not a folder, sorted by name, the first of equal names first."""
-    with tar.open("rb") as file:
-        found = sorted(scan_tar(file.fileno(), str(tar)))
-    seen: set[str] = set()
-    for index, member in enumerate(found):
-        if member.name in seen:
-            found[index] = member._replace(refusal="duplicate name")
-        seen.add(member.name)
-    return found
 
 
 def _edges(tar: Path) -> str:

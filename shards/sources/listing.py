@@ -105,21 +105,26 @@ class Entries:
 
     def rows(self, start: int, stop: int) -> Iterator[Entry]:
         """Entries ``start`` to ``stop``, as far as there are so many."""
+        for number, path, name, place, size, label in self._facts(start, stop):
+            key = self.keys.get(number) or webdataset_key(name)
+            yield Entry(number, path, name, place, size, label, key, self.refusals.get(number))
+
+    def _facts(
+        self, start: int, stop: int
+    ) -> Iterator[tuple[int, bytes, str, int, int, int | None]]:
         stop = min(stop, len(self))
         columns = (self.places, self.sizes, self.marks)
         paths = self.paths.slice(start, max(stop - start, 0)).to_pylist()
         facts = zip(paths, *(column[start:stop].tolist() for column in columns), strict=True)
-        for index, (path, place, size, mark) in enumerate(facts, start):
+        for number, (path, place, size, mark) in enumerate(facts, start):
             name = path.decode(errors="replace")
-            key = self.keys.get(index) or webdataset_key(name)
-            label = None if mark == UNLABELLED else mark
-            yield Entry(index, path, name, place, size, label, key, self.refusals.get(index))
+            yield number, path, name, place, size, None if mark == UNLABELLED else mark
 
     def range_digest(self, start: int, stop: int, *facts: object) -> str:
         """A digest of all that is known of these entries, and of ``facts``."""
         rows = [
-            (row.name, row.place, row.size, row.label, self.keys.get(row.number), row.refusal)
-            for row in self.rows(start, stop)
+            (name, place, size, label, self.keys.get(number), self.refusals.get(number))
+            for number, _, name, place, size, label in self._facts(start, stop)
         ]
         return digest(rows, *facts)
 

@@ -138,9 +138,11 @@ def _checked_size(header: bytes) -> int:
     if len(header) < BLOCK:
         raise ValueError("a header is cut off")
     stored = _number(header[148:156])
-    fields = header[:148] + b" " * 8 + header[156:]
-    if sum(fields) != stored:
-        signed = sum(fields) - 256 * sum(byte > 127 for byte in fields)
+    # The checksum stands for blanks; zeros, most of a header, add nothing.
+    written = (header[:148] + header[156:]).translate(None, b"\0")
+    unsigned = sum(written) + 8 * ord(" ")
+    if unsigned != stored:
+        signed = unsigned - 256 * sum(byte > 127 for byte in written)
         if signed != stored:
             raise ValueError("the checksum of a header differs")
     return _number(header[124:136])

@@ -13,8 +13,9 @@ import pytest
 from shards.errors import SourceError
 from shards.sample import Sample, Skipped
 from shards.sources.imagenet import open_imagenet
-from shards.sources.imagenet_train import TRAIN_IMAGES, ImagenetTrainSource
+from shards.sources.imagenet_train import TRAIN_IMAGES, open_train_tar
 from shards.sources.source import SourceSpec
+from shards.sources.tar_source import TarSource
 from shards.store import Store
 from tests.shards.made import build, encoded
 from tests.support.shared_data import SHARED, needs_shared
@@ -43,7 +44,7 @@ def made(tmp_path: Path, *members: tuple[str, bytes]) -> Path:
 
 
 def read(path: Path) -> list[Sample | Skipped]:
-    source = ImagenetTrainSource.open(path)
+    source = open_train_tar(path)
     results = list(source.read(0, len(source)))
     assert len(results) == len(source) == len(source.labels())
     return results
@@ -53,7 +54,7 @@ def read(path: Path) -> list[Sample | Skipped]:
 def test_the_24_real_images() -> None:
     spec = SourceSpec(source="imagenet", location=REAL / "official")
     source = open_imagenet(spec, "train")
-    assert isinstance(source, ImagenetTrainSource)
+    assert isinstance(source, TarSource)
     with (REAL / "manifest.csv").open() as file:
         rows = {r["fixture_name"]: r for r in csv.DictReader(file) if r["split"] == "train"}
     samples = [sample for sample in source.read(0, 24) if isinstance(sample, Sample)]
@@ -91,7 +92,7 @@ def test_classes_have_their_index_among_a_thousand(tmp_path: Path, store: Store)
     ]
     assert Skipped("n99999999/n99999999_1.JPEG", "no such class: n99999999") in results
     assert Skipped("readme.txt", "not a tar of a class") in results
-    manifest = build(ImagenetTrainSource.open(path), store)
+    manifest = build(open_train_tar(path), store)
     assert (manifest.entries, manifest.samples, len(manifest.class_ids)) == (5, 3, 1000)
 
 
@@ -147,7 +148,7 @@ def test_a_cut_outer_and_a_cut_inner_tar(tmp_path: Path) -> None:
 def test_no_tar_of_tars(tmp_path: Path) -> None:
     path = made(tmp_path, ("n01440764/a.JPEG", JPEG))
     with pytest.raises(SourceError, match="holds no tars of classes; point `location` at"):
-        ImagenetTrainSource.open(path)
+        open_train_tar(path)
     path = made(tmp_path, ("n01440764.tar", packed(("a.JPEG", JPEG))))
     with pytest.raises(SourceError, match="has the split train, not 'val'"):
         open_imagenet(SourceSpec(source="imagenet", location=path), "val")
@@ -155,7 +156,7 @@ def test_no_tar_of_tars(tmp_path: Path) -> None:
 
 def test_a_tar_that_shrinks_after_it_was_listed(tmp_path: Path) -> None:
     path = made(tmp_path, ("n01440764.tar", packed(("a.JPEG", JPEG))))
-    source = ImagenetTrainSource.open(path)
+    source = open_train_tar(path)
     os.truncate(path, 1100)
     with pytest.raises(SourceError, match="was cut off since it was listed"):
         list(source.read(0, 1))
@@ -189,7 +190,7 @@ def test_a_sparse_tar_of_20_gb_is_listed_in_no_time_and_memory(tmp_path: Path) -
     assert facts.st_size > 20e9
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    source = ImagenetTrainSource.open(path)
+    source = open_train_tar(path)
     seconds = time.perf_counter() - started
     assert len(source) == 4000
     first = next(source.read(0, 1))

@@ -9,7 +9,8 @@ import pytest
 from shards.errors import SourceError
 from shards.sample import Sample, Skipped
 from shards.sources.folder import imagenet_classes
-from shards.sources.imagenet_val import DEVKIT, GROUND_TRUTH, IMAGES, META, Devkit, ImagenetSource
+from shards.sources.imagenet_val import DEVKIT, GROUND_TRUTH, IMAGES, META, Devkit, open_val_tar
+from shards.sources.tar_source import TarSource
 from shards.store import Store
 from tests.shards.made import build, encoded
 from tests.support.shared_data import SHARED, needs_shared
@@ -55,13 +56,13 @@ def made_kit(folder: Path, truth: str, meta: bytes | None = None) -> Path:
 
 
 def read_made(tmp_path: Path, *members: tuple[str, bytes] | tarfile.TarInfo) -> list:
-    source = ImagenetSource.open(made_tar(tmp_path, *members), "val", KIT)
+    source = open_val_tar(made_tar(tmp_path, *members), "val", KIT)
     return list(source.read(0, len(source)))
 
 
 @pytest.fixture(scope="module")
-def real() -> ImagenetSource:
-    return ImagenetSource.open(REAL / "official", "val")
+def real() -> TarSource:
+    return open_val_tar(REAL / "official", "val")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def table() -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["split"] == "val"]
 
 
-def test_the_328_real_images(real: ImagenetSource, table: list[dict[str, str]]) -> None:
+def test_the_328_real_images(real: TarSource, table: list[dict[str, str]]) -> None:
     samples = [sample for sample in real.read(0, 328) if isinstance(sample, Sample)]
     assert len(real) == len(samples) == len(table) == 328
     rows = {row["fixture_name"]: row for row in table}
@@ -85,7 +86,7 @@ def test_the_328_real_images(real: ImagenetSource, table: list[dict[str, str]]) 
     assert [sample.key for sample in samples] == sorted(sample.key for sample in samples)
 
 
-def test_classes_are_the_sorted_wordnet_ids(real: ImagenetSource) -> None:
+def test_classes_are_the_sorted_wordnet_ids(real: TarSource) -> None:
     with (REAL / "imagenet_classes.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     wnids = tuple(row["wnid"] for row in rows)
@@ -107,16 +108,16 @@ def test_no_ilsvrc_id_is_taken_for_an_index(table: list[dict[str, str]]) -> None
         assert kit.ground_truth[number - 1] != int(row["ilsvrc2012_id"]) - 1
 
 
-def test_an_unpacked_kit_is_the_same_kit(tmp_path: Path, real: ImagenetSource) -> None:
+def test_an_unpacked_kit_is_the_same_kit(tmp_path: Path, real: TarSource) -> None:
     with tarfile.open(KIT) as tar:
         tar.extractall(tmp_path, filter="data")
-    assert Devkit.read(tmp_path / DEVKIT) == real.devkit
-    assert Devkit.read(tmp_path) == real.devkit
+    assert Devkit.read(tmp_path / DEVKIT) == Devkit.read(KIT)
+    assert Devkit.read(tmp_path) == Devkit.read(KIT)
     tar = REAL / "official" / IMAGES
-    assert ImagenetSource.open(tar, "val", tmp_path / DEVKIT).identity == real.identity
+    assert open_val_tar(tar, "val", tmp_path / DEVKIT).identity == real.identity
 
 
-def test_any_range_is_a_part_of_the_whole(real: ImagenetSource) -> None:
+def test_any_range_is_a_part_of_the_whole(real: TarSource) -> None:
     whole = list(real.read(0, 20))
     assert [list(real.read(i, i + 3)) for i in range(17)] == [whole[i : i + 3] for i in range(17)]
     assert list(real.read(325, 1000)) == list(real.read(325, 328))
@@ -138,7 +139,7 @@ def test_a_truncated_real_tar(tmp_path: Path) -> None:
     raw = (REAL / "official" / IMAGES).read_bytes()[:400_000]
     (tmp_path / IMAGES).write_bytes(raw)
     with pytest.raises(SourceError, match=f"{IMAGES}: cut short"):
-        ImagenetSource.open(tmp_path / IMAGES, "val", KIT)
+        open_val_tar(tmp_path / IMAGES, "val", KIT)
 
 
 # In the image, at its last byte, in its padding, after it, in the next header.
@@ -148,7 +149,7 @@ def test_a_tar_cut_anywhere(tmp_path: Path, after: int) -> None:
     path = made_tar(tmp_path, *[(name_of(number), image) for number in (1, 2, 3)])
     path.write_bytes(path.read_bytes()[: 2 * (512 + 1024) - 512 + after])
     with pytest.raises(SourceError, match=f"{IMAGES}: cut short"):
-        ImagenetSource.open(path, "val", KIT)
+        open_val_tar(path, "val", KIT)
 
 
 def test_a_damaged_header_in_the_middle(tmp_path: Path) -> None:
@@ -158,21 +159,21 @@ def test_a_damaged_header_in_the_middle(tmp_path: Path) -> None:
     raw[512 + 1024 + 5] ^= 1
     path.write_bytes(raw)
     with pytest.raises(SourceError, match=IMAGES):
-        ImagenetSource.open(path, "val", KIT)
+        open_val_tar(path, "val", KIT)
 
 
 @pytest.mark.parametrize("raw", [b"", b"junk", b"<html>" * 200, bytes(10240)])
 def test_what_is_no_tar(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / IMAGES).write_bytes(raw)
     with pytest.raises(SourceError, match=IMAGES):
-        ImagenetSource.open(tmp_path / IMAGES, "val", KIT)
+        open_val_tar(tmp_path / IMAGES, "val", KIT)
 
 
 def test_ids_that_are_no_class(tmp_path: Path) -> None:
     # 490 is a class, 1001 an inner node of meta.mat, 5000 is nowhere in it.
     kit = made_kit(tmp_path, "490\n1001\n5000\n0\n-1\n")
     members = [(name_of(number), JPEG) for number in range(1, 6)]
-    source = ImagenetSource.open(made_tar(tmp_path, *members), "val", kit)
+    source = open_val_tar(made_tar(tmp_path, *members), "val", kit)
     first, *others = source.read(0, 5)
     assert isinstance(first, Sample)
     for number, skipped in enumerate(others, start=2):
@@ -186,7 +187,7 @@ def test_a_duplicate_name_keeps_the_first(tmp_path: Path, store: Store) -> None:
     results = read_made(tmp_path, (name_of(1), JPEG), (name_of(2), JPEG), (name_of(1), other))
     assert [r.image for r in results if isinstance(r, Sample)] == [JPEG, JPEG]
     assert results[1] == Skipped(name_of(1), "duplicate name")
-    manifest = build(ImagenetSource.open(tmp_path, "val", KIT), store)
+    manifest = build(open_val_tar(tmp_path, "val", KIT), store)
     assert (manifest.entries, manifest.samples) == (3, 2)
 
 
@@ -219,7 +220,7 @@ def test_what_is_skipped_and_why(tmp_path: Path, name: str, image: bytes, reason
 def test_a_name_that_is_no_utf8(tmp_path: Path, store: Store) -> None:
     foreign = (b"foreign_\xff.JPEG".decode(errors="surrogateescape"), JPEG)
     path = made_tar(tmp_path, (name_of(1), JPEG), foreign)
-    manifest = build(ImagenetSource.open(path, "val", KIT), store)
+    manifest = build(open_val_tar(path, "val", KIT), store)
     assert [row.source_name for row in manifest.skipped] == ["foreign_\ufffd.JPEG"]
 
 
@@ -227,7 +228,7 @@ def test_a_png_under_a_jpeg_name_is_stored_as_png(tmp_path: Path, store: Store) 
     image = encoded("PNG")
     [sample] = read_made(tmp_path, (name_of(1), image))
     assert (sample.header.suffix, sample.image) == ("png", image)
-    build(ImagenetSource.open(tmp_path, "val", KIT), store, "x")
+    build(open_val_tar(tmp_path, "val", KIT), store, "x")
     with tarfile.open(store.locate("x/made-test-000000.tar")) as tar:
         assert "ILSVRC2012_val_00000001.png" in tar.getnames()
 
@@ -238,21 +239,21 @@ def test_identity_moves_with_images_and_truth(tmp_path: Path) -> None:
         made_tar(tmp_path / str(i), (name_of(1), JPEG), (name_of(2), encoded("JPEG", i)))
         for i in range(2)
     ]
-    identities = {ImagenetSource.open(tar, "val", kit).identity for tar in tars for kit in kits}
+    identities = {open_val_tar(tar, "val", kit).identity for tar in tars for kit in kits}
     assert len(identities) == 4
     moved = tars[0].rename(tmp_path / "moved.tar")
-    assert ImagenetSource.open(moved, "val", kits[0]).identity in identities
+    assert open_val_tar(moved, "val", kits[0]).identity in identities
 
 
 def test_a_missing_kit(tmp_path: Path) -> None:
     made_tar(tmp_path, (name_of(1), JPEG))
     with pytest.raises(SourceError, match=f"no {DEVKIT}.tar.gz beside .*name it as `devkit`"):
-        ImagenetSource.open(tmp_path, "val")
+        open_val_tar(tmp_path, "val")
     with pytest.raises(SourceError, match=r"nowhere\.tar\.gz cannot be read .*as `devkit`"):
-        ImagenetSource.open(tmp_path, "val", tmp_path / "nowhere.tar.gz")
+        open_val_tar(tmp_path, "val", tmp_path / "nowhere.tar.gz")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match=f"{GROUND_TRUTH}, {META} missing"):
-        ImagenetSource.open(tmp_path, "val", tmp_path / "empty")
+        open_val_tar(tmp_path, "val", tmp_path / "empty")
 
 
 @pytest.mark.parametrize(
@@ -286,23 +287,23 @@ def test_a_damaged_archive_of_the_kit(tmp_path: Path) -> None:
 
 def test_a_wrong_split_or_place(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has the split val, not 'train'"):
-        ImagenetSource.open(REAL / "official", "train")
+        open_val_tar(REAL / "official", "train")
     for location in (tmp_path, tmp_path / "nowhere.tar"):
         with pytest.raises(SourceError, match=f"{location}: no {IMAGES} here"):
-            ImagenetSource.open(location, "val", KIT)
+            open_val_tar(location, "val", KIT)
 
 
 def test_a_range_moves_with_its_labels(tmp_path: Path) -> None:
     tar = made_tar(tmp_path, (name_of(1), JPEG), (name_of(2), JPEG))
     kits = [made_kit(tmp_path / str(i), truth) for i, truth in enumerate(("490\n1", "490\n2"))]
-    one, two = (ImagenetSource.open(tar, "val", kit) for kit in kits)
+    one, two = (open_val_tar(tar, "val", kit) for kit in kits)
     assert one.range_identity(0, 1) == two.range_identity(0, 1)
     assert one.range_identity(1, 2) != two.range_identity(1, 2)
     assert one.labels()[0] == two.labels()[0]
     assert one.labels()[1] != two.labels()[1]
 
 
-def test_notes_on_files_that_are_not_the_official_ones(real: ImagenetSource) -> None:
+def test_notes_on_files_that_are_not_the_official_ones(real: TarSource) -> None:
     images, kit, present = real.notes
     assert images.startswith(f"{IMAGES} is not the official file: its MD5 is")
     assert kit.startswith(f"{DEVKIT}.tar.gz is not the official file")

@@ -5,9 +5,9 @@ import pytest
 from shards.errors import SourceError
 from shards.sources.cifar import CifarSource
 from shards.sources.folder import FolderSource
-from shards.sources.imagenet_val import ImagenetSource
 from shards.sources.opening import open_source
 from shards.sources.source import SourceSpec
+from shards.sources.tar_source import TarSource
 from tests.shards.made import encoded
 from tests.support.shared_data import SHARED, needs_shared
 
@@ -17,7 +17,7 @@ from tests.support.shared_data import SHARED, needs_shared
     ("source", "location", "split", "kind", "entries"),
     [
         ("cifar10", "data/cifar10", "test", CifarSource, 10000),
-        ("imagenet", "data/imagenet/official", "val", ImagenetSource, 328),
+        ("imagenet", "data/imagenet/official", "val", TarSource, 328),
     ],
 )
 def test_each_kind_is_opened(

@@ -30,7 +30,9 @@ from tasks.layout import SplitName
 from tasks.progress import Advance, Listener, Outline, listener, listening
 
 T = TypeVar("T")
-BUILDERS = 2
+BUILDERS = 4
+"""Threads: reading, hashing and writing leave the interpreter to the others, and so does waiting for
+the disk."""
 UPDATE_SECONDS = 1.0
 SHOWN_REASONS = 50
 

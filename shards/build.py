@@ -4,8 +4,8 @@ For each range a tar is published, and then its part; a range whose part exists 
 manifest is composed from the parts, which are removed after it.
 """
 
-import io
 from collections.abc import Iterator
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +18,7 @@ from shards.parts import Part, publish_part, read_part, sweep
 from shards.recipe import Recipe
 from shards.reuse import RANGES_NAME, Ranges
 from shards.sample import Sample, Skipped
-from shards.samples import samples_table
+from shards.samples import Placed, samples_table
 from shards.sources.source import Source
 from shards.store import Store
 from shards.writer import write_tar
@@ -29,7 +29,8 @@ def build_shard(source: Source, store: Store, folder: str, recipe: Recipe, shard
 
     Raises:
         StoreError: the store cannot be written.
-        SourceError: the source gave more or fewer results than it has entries in the range.
+        SourceError: the source cannot be read, or gave more or fewer results than it has entries
+            in the range.
     """
     skipped: list[Skipped] = []
     start, stop = recipe.entry_range(shard)
@@ -42,19 +43,18 @@ def build_shard(source: Source, store: Store, folder: str, recipe: Recipe, shard
             else:
                 yield checked
 
-    spool = io.BytesIO()
-    written = write_tar(spool, samples())
+    found = samples()
     entry = None
-    if written.placed:
+    placed: tuple[Placed, ...] = ()
+    if first := next(found, None):
         name = recipe.shard_name(shard)
-        store.publish(f"{folder}/{name}", spool.getbuffer())
+        with store.publishing(f"{folder}/{name}") as file:
+            written = write_tar(file, chain((first,), found))
+        placed = written.placed
         entry = ShardEntry(
-            url=name,
-            nsamples=len(written.placed),
-            filesize=written.size,
-            sha256=written.sha256,
+            url=name, nsamples=len(placed), filesize=written.size, sha256=written.sha256
         )
-    table = samples_table(shard, written.placed)
+    table = samples_table(shard, placed)
     part = Part(recipe.range_facts(source, shard), entry, table, tuple(skipped))
     publish_part(store, folder, shard, part)
     return part
@@ -62,11 +62,18 @@ def build_shard(source: Source, store: Store, folder: str, recipe: Recipe, shard
 
 def _exactly(source: Source, start: int, stop: int) -> Iterator[Sample | Skipped]:
     count = 0
-    for result in source.read(start, stop):
-        count += 1
-        if count > stop - start:
-            break
-        yield result
+    try:
+        for result in source.read(start, stop):
+            count += 1
+            if count > stop - start:
+                break
+            yield result
+    except OSError as error:
+        # A shard is open for writing meanwhile: this must not be taken for the store's fault.
+        raise SourceError(
+            f"{source.layout}: entries {start} to {stop} cannot be read ({error}); "
+            f"mend the cause and run again"
+        ) from error
     if count != stop - start:
         raise SourceError(wrong_count(source, start, stop, count))
 

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shards.sample import Sample
+from shards.image import ImageHeader
 
 SCHEMA = pa.schema(
     [
@@ -28,14 +29,24 @@ SCHEMA = pa.schema(
 """The columns that every dataset has; the sample's own fields follow them, one column each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A sample, and where its image came to lie in its shard (bytes from the start of the tar)."""
+class Placed(NamedTuple):
+    """A sample without its image, and where that came to lie in its shard.
 
-    sample: Sample
+    Attributes:
+        offset: bytes from the start of the tar.
+        length: bytes of the image.
+        sha256: of the image, as is ``crc32``.
+    """
+
+    key: str
+    source_name: str
     offset: int
+    length: int
     sha256: bytes
     crc32: int
+    header: ImageHeader
+    label: int | None
+    fields: Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +69,23 @@ def samples_table(shard: int, placed: Iterable[Placed]) -> pa.Table:
     """
     rows = list(placed)
     columns: dict[str, list[object]] = {
-        "key": [row.sample.key for row in rows],
-        "source_name": [row.sample.source_name for row in rows],
+        "key": [row.key for row in rows],
+        "source_name": [row.source_name for row in rows],
         "shard": [shard] * len(rows),
         "offset": [row.offset for row in rows],
-        "length": [len(row.sample.image) for row in rows],
+        "length": [row.length for row in rows],
         "sha256": [row.sha256 for row in rows],
         "crc32": [row.crc32 for row in rows],
-        "suffix": [row.sample.header.suffix for row in rows],
-        "width": [row.sample.header.width for row in rows],
-        "height": [row.sample.header.height for row in rows],
-        "target": [row.sample.label for row in rows],
+        "suffix": [row.header.suffix for row in rows],
+        "width": [row.header.width for row in rows],
+        "height": [row.header.height for row in rows],
+        "target": [row.label for row in rows],
     }
     table = pa.table(columns, schema=SCHEMA)
-    for name in sorted({name for row in rows for name in row.sample.fields}):
+    for name in sorted({name for row in rows for name in row.fields}):
         if name in columns:
             raise ValueError(f"the field {name!r} of a sample has the name of a column")
-        values = pa.array([row.sample.fields.get(name) for row in rows])
+        values = pa.array([row.fields.get(name) for row in rows])
         table = table.append_column(name, values)
     return table
 

@@ -74,10 +74,12 @@ def test_members_say_nothing_of_their_writer() -> None:
 def test_placed_points_at_the_image() -> None:
     sink = io.BytesIO()
     written = write_tar(sink, SAMPLES)
-    assert [placed.sample for placed in written.placed] == SAMPLES
-    for placed in written.placed:
-        image = sink.getvalue()[placed.offset :][: len(placed.sample.image)]
-        assert image == placed.sample.image
+    for placed, sample in zip(written.placed, SAMPLES, strict=True):
+        image = sink.getvalue()[placed.offset :][: placed.length]
+        assert image == sample.image
+        assert (placed.key, placed.source_name) == (sample.key, sample.source_name)
+        assert (placed.label, placed.header) == (sample.label, sample.header)
+        assert placed.fields == sample.fields
         assert placed.sha256 == hashlib.sha256(image).digest()
         assert placed.crc32 == zlib.crc32(image)
 

@@ -31,8 +31,8 @@ from tasks.progress import Advance, Listener, Outline, listener, listening
 
 T = TypeVar("T")
 BUILDERS = 4
-"""Threads: reading, hashing and writing leave the interpreter to the others, and so does waiting for
-the disk."""
+"""Threads: reading, hashing and writing leave the interpreter to the others, and so does waiting
+for the disk."""
 UPDATE_SECONDS = 1.0
 SHOWN_REASONS = 50
 

@@ -15,6 +15,7 @@ from shards.recipe import Verify
 from shards.sources.source import SourceSpec
 from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName
+from tasks.metrics.spec import TOP_KS, ScoringSpec
 from tasks.models.spec import ModelSpec
 from tasks.targets.overlay import OverlaySpec
 
@@ -127,6 +128,9 @@ class Plan(_Frozen):
     datasets: tuple[DatasetPlan, ...] = Field(min_length=1)
     models: tuple[ModelPlan, ...] = Field(min_length=1)
     gates: tuple[GateEntry, ...] = ()
+    top_k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=TOP_KS, description="Top-k accuracy for these k; 1 and 5 are always given."
+    )
     runtime: RuntimePlan = RuntimePlan()
 
     @model_validator(mode="after")
@@ -141,6 +145,14 @@ class Plan(_Frozen):
         for gate in self.gates:
             _refuse_unknown("gate: dataset", gate.datasets, datasets)
             _refuse_unknown("gate: model", gate.models, models)
+        given = {f"top{k}" for k in (*TOP_KS, *self.top_k)}
+        for gate in self.gates:
+            if (
+                isinstance(gate, Gate)
+                and gate.metric.startswith("top")
+                and gate.metric not in given
+            ):
+                raise ValueError(f"gate: {gate.metric} needs {gate.metric[3:]} in `top_k`")
         return self
 
     @model_validator(mode="after")
@@ -175,6 +187,11 @@ class Plan(_Frozen):
         for entry in self.gates:
             spelled.extend(entry.gates() if isinstance(entry, GatePreset) else (entry,))
         return tuple(g for g in spelled if g.applies_to(pair.split.dataset, pair.model))
+
+    @property
+    def scoring(self) -> ScoringSpec:
+        """What is to be computed of every pair."""
+        return ScoringSpec(top_k=self.top_k)
 
     @property
     def digest(self) -> str:

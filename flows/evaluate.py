@@ -107,7 +107,8 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
     work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
     if errors:
         return outcome_of(combined(errors), pair, work)
-    scoring = aggregate(split, run, plan.dataset(pair.split.dataset).targets)
+    targets = plan.dataset(pair.split.dataset).targets
+    scoring = aggregate(split, run, targets, plan.scoring)
     verdicts = judge_scoring(scoring, plan.gates_for(pair))
     state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
     return Outcome(

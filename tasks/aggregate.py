@@ -10,6 +10,8 @@ from shards.errors import ModelError, ShardError
 from shards.reader import Shard, ShardedSplit
 from tasks.infer import InferenceRun
 from tasks.metrics.scoring import Scoring
+from tasks.metrics.spec import DEFAULT, ScoringSpec
+from tasks.metrics.tallies import TALLIED
 from tasks.predictions.evaluation import compose_evaluation
 from tasks.predictions.schema import outputs_of
 from tasks.targets.overlay import OverlaySpec
@@ -20,7 +22,12 @@ from tasks.targets.rows import scores_of
 
 
 @task(name="aggregate", task_run_name="aggregate {run.label}", cache_policy=NO_CACHE)
-def aggregate(split: ShardedSplit, run: InferenceRun, targets: OverlaySpec | None) -> Scoring:
+def aggregate(
+    split: ShardedSplit,
+    run: InferenceRun,
+    targets: OverlaySpec | None = None,
+    spec: ScoringSpec = DEFAULT,
+) -> Scoring:
     """Tally the predictions of every shard, and publish the evaluation and its scoring.
 
     Raises:
@@ -37,13 +44,13 @@ def aggregate(split: ShardedSplit, run: InferenceRun, targets: OverlaySpec | Non
         retarget(_rows(shard, run), overlay, partial(scores, place))
         for place, shard in enumerate(split.shards())
     )
-    scoring = score_and_publish(store, evaluation, classes, parts, overlay)
+    scoring = score_and_publish(store, evaluation, classes, parts, overlay, spec)
     store.publish(predictions.pair.evaluation(evaluation.id), evaluation.to_json())
     return scoring
 
 
 def _rows(shard: Shard, run: InferenceRun) -> pa.Table:
-    rows = run.predictions.read(shard)
+    rows = run.predictions.read(shard, TALLIED)
     if outputs_of(rows) is None:
         where = run.predictions.store.locate(run.predictions.path(shard))
         raise ShardError(

@@ -25,16 +25,13 @@ from tasks.gates.sentences import (
     class_sentence,
     overall_sentence,
 )
-from tasks.metrics.confusion import AVERAGES
 from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
-from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES
+from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES, UNCOUNTED, is_overall
 from tasks.metrics.words import LOSSES, metric_title
 
 SHOWN_CLASSES = 10
-UNCOUNTED = frozenset({*AVERAGES, *LOSSES})
-"""Metrics whose interval cannot be had again at another confidence from counts."""
 ORDER: tuple[VerdictState, ...] = ("failed", "inconclusive", "passed")
 """Of several states the first of these counts."""
 
@@ -73,7 +70,8 @@ class Gate(BaseModel):
                 limits = "at least 0" if self.metric in LOSSES else "a share between 0 and 1"
                 raise ValueError(f"the bound {bound} must be {limits}")
         names = CLASS_NAMES if self.per_class else OVERALL_NAMES
-        if self.metric not in names:
+        known = self.metric in names or (not self.per_class and is_overall(self.metric))
+        if not known:
             raise ValueError(f"{self.metric!r} is no such metric; allowed here: {', '.join(names)}")
         if self.confidence != CONFIDENCE and self.metric in UNCOUNTED:
             raise ValueError(

@@ -5,14 +5,17 @@ with ``zero_division=0``; docs/metrics.md has the table of special cases.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from tasks.metrics.agreement import agreements
+
 Counts = NDArray[np.int64]
 Rates = NDArray[np.float64]
+Normalisation = Literal["target", "prediction", "all"]
 AVERAGES = (
     "balanced_accuracy",
     "macro_precision",
@@ -44,7 +47,7 @@ class ConfusionMatrix:
                 raise ValueError(f"a {name} is not between 0 and {classes - 1}")
         cells = targets.astype(np.int64) * classes + predicted
         counts = np.bincount(cells, minlength=classes * classes)
-        return cls(counts.reshape(classes, classes).astype(np.int64))
+        return cls(counts.reshape(classes, classes).astype(np.int64, copy=False))
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.counts + other.counts)
@@ -81,8 +84,10 @@ class ConfusionMatrix:
         rows = _averages(*(part[None, :] for part in (self.hits, self.support, self.predicted)))
         return {name: float(values[0]) for name, values in rows.items()}
 
-    def bootstrap_averages(self, replicates: int, seed: int) -> dict[str, Rates]:
-        """The figures of ``AVERAGES`` over resamples of the n samples, each [replicates].
+    def bootstrap(self, replicates: int, seed: int) -> dict[str, Rates]:
+        """The figures of ``AVERAGES`` and ``AGREEMENTS`` over resamples of the n samples.
+
+        Each is [replicates]; an agreement that a resample leaves undefined is NaN.
 
         Resampling is over the cells that hold a sample, all at once: the support of a class varies
         as it would in another draw of the data. (Within classes, a class of one sample would seem
@@ -100,7 +105,30 @@ class ConfusionMatrix:
         to_hits = scipy.sparse.csr_array(
             (np.ones(right.sum()), (cells[right], targets[right])), shape
         )
-        return _averages(drawn @ to_hits, drawn @ to_support, drawn @ to_predicted)
+        sums = (drawn @ to_hits, drawn @ to_support, drawn @ to_predicted)
+        return _averages(*sums) | agreements(*sums)
+
+    def agreements(self) -> dict[str, float]:
+        """The figures of ``AGREEMENTS``; NaN where undefined, empty where there is no sample."""
+        if self.n == 0:
+            return {}
+        rows = agreements(*(part[None, :] for part in (self.hits, self.support, self.predicted)))
+        return {name: float(values[0]) for name, values in rows.items()}
+
+    def normalised(self, by: Normalisation) -> Rates:
+        """Shares, float64 [classes, classes]: of the row's target, the column's prediction, of all.
+
+        NaN where the whole is 0 (an absent class, a class never predicted, no samples), which no
+        share can be of; scikit-learn's ``confusion_matrix(normalize=...)`` says 0 there.
+        """
+        whole = {
+            "target": self.support[:, None],
+            "prediction": self.predicted[None, :],
+            "all": np.array([[self.n]]),
+        }[by]
+        with np.errstate(invalid="ignore"):
+            shares: Rates = self.counts / whole
+        return shares
 
     def effective_samples(self) -> dict[str, float]:
         """How many independent samples each of ``AVERAGES`` is worth; empty where there is none.

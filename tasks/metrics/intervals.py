@@ -55,12 +55,15 @@ def mean_interval(
 
 
 def centred_percentiles(
-    point: float, replicates: NDArray[np.float64], confidence: float = CONFIDENCE
+    point: float,
+    replicates: NDArray[np.float64],
+    confidence: float = CONFIDENCE,
+    limits: Interval = (0.0, 1.0),
 ) -> Interval:
-    """Bootstrap percentiles, moved so that their mean lies on the point, within 0 and 1.
+    """Bootstrap percentiles, moved so that their mean lies on the point, within ``limits``.
 
     The move removes the bias that resampling brings into averages over many small classes.
     """
     tail = (1 - confidence) / 2
     low, high = np.quantile(replicates, [tail, 1 - tail]) - replicates.mean() + point
-    return max(float(min(low, point)), 0.0), min(float(max(high, point)), 1.0)
+    return max(float(min(low, point)), limits[0]), min(float(max(high, point)), limits[1])

@@ -15,6 +15,7 @@ State = Literal[
     "infinite",
     "too_small",
     "needs_scores",
+    "one_class",
 ]
 IntervalMethod = Literal["wilson", "jaccard_wilson", "student", "bootstrap", "none"]
 
@@ -26,6 +27,7 @@ STATE_SENTENCES: dict[State, str] = {
     "infinite": "infinite: a target was given the probability 0",
     "too_small": "not judged: the slice has fewer samples than its `min_size`",
     "needs_scores": "undefined: it needs the probabilities of all classes, which were not kept",
+    "one_class": "undefined: all targets, or all predictions, are one class",
 }
 
 

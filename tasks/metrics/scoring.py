@@ -9,6 +9,9 @@ from pydantic import Field
 from shards.sample import ClassList
 from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.metric import Metric
+from tasks.metrics.reliability import ReliabilityBin, equal_mass_bins, equal_width_bins
+from tasks.metrics.selective import RiskPoint, risk_coverage
+from tasks.metrics.spec import DEFAULT, ScoringSpec
 from tasks.metrics.summary import METRICS_REVISION, class_metrics, overall_metrics
 from tasks.metrics.tallies import Tallies
 from tasks.predictions.evaluation import ID_DIGITS, Evaluation
@@ -40,12 +43,23 @@ class Scoring(Record):
     slices: tuple[Metric, ...] = Field(
         default=(), description="Figures of slices of the samples, by slice, then metric."
     )
+    reliability: tuple[ReliabilityBin, ...] = Field(
+        default=(), description="Confidence against accuracy in bins of equal width."
+    )
+    reliability_equal_mass: tuple[ReliabilityBin, ...] = Field(
+        default=(), description="The same in bins of about equal n."
+    )
+    risk_coverage: tuple[RiskPoint, ...] = Field(
+        default=(), description="The mistakes left if only the surest predictions are used."
+    )
     confusion: tuple[tuple[int, int, int], ...] = Field(
         description="Non-zero cells (target, prediction, count), by target, then prediction."
     )
     overlaid: Overlaid | None = Field(
         default=None, description="What replaced targets of the dataset; null if nothing did."
     )
+
+    spec: ScoringSpec = Field(default=DEFAULT, description="What was asked for.")
 
     def metric(self, name: str) -> Metric:
         """An overall metric. Raises KeyError."""
@@ -65,12 +79,13 @@ def compose_scoring(
     classes: ClassList,
     tallies: Tallies,
     overlaid: Overlaid | None = None,
+    spec: ScoringSpec = DEFAULT,
 ) -> Scoring:
     """All numbers of an evaluation under the targets of its dataset, or those laid over them."""
     if len(classes) != tallies.confusion.classes:
         raise ValueError(f"{len(classes)} classes for tallies over {tallies.confusion.classes}")
     targets = overlaid_digest(evaluation.targets_digest, overlaid)
-    identity = f"{evaluation.id} {targets} {METRICS_REVISION}"
+    identity = f"{evaluation.id} {targets} {METRICS_REVISION} {spec.identity}".rstrip()
     matrix = tallies.confusion
     rows, columns = matrix.counts.nonzero()
     counts = matrix.counts[rows, columns]
@@ -88,10 +103,14 @@ def compose_scoring(
         class_ids=classes.ids,
         class_names=classes.names,
         support=tuple(matrix.support.tolist()),
-        overall=overall_metrics(tallies),
+        overall=overall_metrics(tallies, spec.top_ks),
         per_class=class_metrics(tallies),
+        reliability=equal_width_bins(tallies.calibration),
+        reliability_equal_mass=equal_mass_bins(tallies.calibration),
+        risk_coverage=risk_coverage(tallies.calibration.fine),
         confusion=tuple(zip(rows.tolist(), columns.tolist(), counts.tolist(), strict=True)),
         overlaid=overlaid,
+        spec=spec,
     )
 
 

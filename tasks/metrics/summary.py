@@ -1,21 +1,61 @@
 """Tallies → metrics: divided once, here, at the end."""
 
-from tasks.metrics.confusion import AVERAGES, Rates
-from tasks.metrics.intervals import REPLICATES, SEED, centred_percentiles, mean_interval, wilson
-from tasks.metrics.metric import Metric
-from tasks.metrics.tallies import FIXED_POINT, Sum, Tallies
+import math
+import re
+from collections.abc import Sequence
 
-METRICS_REVISION = 1
+import numpy as np
+
+from tasks.metrics.agreement import AGREEMENTS, wilson_agreements
+from tasks.metrics.calibration import FIXED_POINT
+from tasks.metrics.confusion import AVERAGES, ConfusionMatrix, Rates
+from tasks.metrics.intervals import (
+    REPLICATES,
+    SEED,
+    Interval,
+    centred_percentiles,
+    mean_interval,
+    wilson,
+)
+from tasks.metrics.metric import Metric
+from tasks.metrics.reliability import CALIBRATION_NAMES, calibration_metrics
+from tasks.metrics.spec import TOP_KS
+from tasks.metrics.tallies import Sum, Tallies
+
+METRICS_REVISION = 2
 """Raise it when a figure changes for equal tallies; scorings of another revision are kept apart."""
 
-TOP_KS = (1, 5)
-OVERALL_NAMES = (*(f"top{k}" for k in TOP_KS), *AVERAGES, "nll", "brier")
+MICRO = ("micro_precision", "micro_recall", "micro_f1")
+OVERALL_NAMES = (
+    *(f"top{k}" for k in TOP_KS),
+    *AVERAGES,
+    *MICRO,
+    *AGREEMENTS,
+    "nll",
+    "brier",
+    *CALIBRATION_NAMES,
+)
 CLASS_NAMES = ("precision", "recall", "f1")
+UNCOUNTED = frozenset({*AVERAGES, *AGREEMENTS, "nll", "brier", *CALIBRATION_NAMES})
+"""Overall figures whose interval is kept at one confidence, since counts alone do not give it."""
 
 
-def overall_metrics(tallies: Tallies) -> tuple[Metric, ...]:
+_TOP = re.compile(r"top[1-9]\d*")
+
+
+def is_overall(name: str) -> bool:
+    """Whether there is such an overall figure; top-k for any k."""
+    return name in OVERALL_NAMES or _TOP.fullmatch(name) is not None
+
+
+def overall_metrics(tallies: Tallies, top_ks: Sequence[int] = TOP_KS) -> tuple[Metric, ...]:
     """The figures over all samples, and top-k if every failed sample were wrong or right."""
-    return (*_top_metrics(tallies), *_average_metrics(tallies), *_mean_metrics(tallies))
+    return (
+        *_top_metrics(tallies, top_ks),
+        *_matrix_metrics(tallies.confusion),
+        *_mean_metrics(tallies),
+        *calibration_metrics(tallies.calibration),
+    )
 
 
 def class_metrics(tallies: Tallies) -> tuple[Metric, ...]:
@@ -44,11 +84,14 @@ def class_metrics(tallies: Tallies) -> tuple[Metric, ...]:
     return tuple(found)
 
 
-def _top_metrics(tallies: Tallies) -> list[Metric]:
+def _top_metrics(tallies: Tallies, ks: Sequence[int]) -> list[Metric]:
     found: list[Metric] = []
     n, failed = tallies.n, tallies.failed
-    for k in TOP_KS:
+    for k in ks:
         name, hits = f"top{k}", tallies.top(k)
+        if hits is None:
+            found.append(Metric.undefined(name, "needs_scores", n))
+            continue
         found.append(
             Metric.proportion(name, hits, n) if n else Metric.undefined(name, "no_samples")
         )
@@ -58,16 +101,34 @@ def _top_metrics(tallies: Tallies) -> list[Metric]:
     return found
 
 
-def _average_metrics(tallies: Tallies) -> list[Metric]:
-    matrix = tallies.confusion
-    if not matrix.n:
-        return [Metric.undefined(name, "no_samples") for name in AVERAGES]
-    points = matrix.averages()
-    replicates = matrix.bootstrap_averages(REPLICATES, SEED)
-    worth = matrix.effective_samples()
+def _matrix_metrics(matrix: ConfusionMatrix) -> list[Metric]:
+    n = matrix.n
+    if not n:
+        return [Metric.undefined(name, "no_samples") for name in (*AVERAGES, *MICRO, *AGREEMENTS)]
+    replicates = matrix.bootstrap(REPLICATES, SEED)
+    points, worth = matrix.averages(), matrix.effective_samples()
+    # With one label per image, every mistake is one false positive and one false negative.
+    hits = int(matrix.hits.sum())
+    floors = wilson_agreements(matrix.hits, matrix.support, matrix.predicted)
     return [
-        _average(name, points[name], replicates[name], matrix.n, worth[name]) for name in AVERAGES
+        *(_average(name, points[name], replicates[name], n, worth[name]) for name in AVERAGES),
+        *(Metric.proportion(name, hits, n) for name in MICRO),
+        *(
+            _agreement(name, point, replicates[name], n, floors.get(name))
+            for name, point in matrix.agreements().items()
+        ),
     ]
+
+
+def _agreement(
+    name: str, point: float, replicates: Rates, n: int, floor: Interval | None
+) -> Metric:
+    """As an average; a resample that leaves it undefined shows no agreement, which is 0."""
+    if math.isnan(point) or floor is None:
+        return Metric.undefined(name, "one_class", n)
+    resampled = np.nan_to_num(replicates, nan=0.0)
+    ends = (*centred_percentiles(point, resampled, limits=(-1.0, 1.0)), *floor, point)
+    return Metric(name=name, value=point, low=min(ends), high=max(ends), n=n, method="bootstrap")
 
 
 def _average(name: str, point: float, replicates: Rates, n: int, worth: float) -> Metric:

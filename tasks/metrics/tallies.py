@@ -1,22 +1,32 @@
 """What is summed over predictions: integers only, so that any split and any order give the same."""
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tasks.metrics.calibration import FIXED_POINT, Calibration
 from tasks.metrics.confusion import ConfusionMatrix
+from tasks.predictions.columns import first_of, marked, numbers
 from tasks.predictions.schema import TOP_K
 
-FIXED_POINT = 1 << 32
-"""Sums of losses are kept in units of 2^-32: exact to add, and finer than a float32 loss."""
+TALLIED = (
+    "target",
+    "topk",
+    "topk_prob",
+    "target_prob",
+    "target_rank",
+    "nll",
+    "sum_sq_prob",
+    "error",
+)
+"""The columns of predictions that are tallied; no other needs to be read."""
 
-METADATA = b"nightmark.tallies"
+BATCH_ROWS = 1 << 17
+"""Small shards are tallied together: a large confusion matrix costs as much as so many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,8 @@ class Sum:
 
     @classmethod
     def of(cls, values: NDArray[np.float64]) -> Self:
-        finite = values[np.isfinite(values)]
+        is_finite = np.isfinite(values)
+        finite = values if is_finite.all() else values[is_finite]
         return cls(
             total=_fixed_point(finite),
             squares=_fixed_point(finite**2),
@@ -50,9 +61,10 @@ class Tallies:
 
     Attributes:
         confusion: labelled samples that were predicted.
-        ranks: int64 [TOP_K]; how often the target had rank 0, 1, …
+        ranks: int64 [classes]; how often the target had rank 0, 1, …
         nll: negative log-likelihoods, natural logarithm.
         brier: sums of squared differences between probabilities and the one-hot target.
+        calibration: the probability of the first prediction, and whether that is right.
         unlabelled: samples without a target.
         failed: labelled samples that could not be predicted.
         unscored: of n, the samples whose target was changed to one whose probability was not kept.
@@ -62,6 +74,7 @@ class Tallies:
     ranks: NDArray[np.int64]
     nll: Sum
     brier: Sum
+    calibration: Calibration
     unlabelled: int
     failed: int
     unscored: int = 0
@@ -69,34 +82,40 @@ class Tallies:
     @classmethod
     def empty(cls, classes: int) -> Self:
         matrix = ConfusionMatrix(np.zeros((classes, classes), dtype=np.int64))
-        return cls(matrix, np.zeros(TOP_K, dtype=np.int64), Sum(), Sum(), 0, 0)
+        ranks = np.zeros(classes, dtype=np.int64)
+        return cls(matrix, ranks, Sum(), Sum(), Calibration.empty(), 0, 0)
 
     @classmethod
     def of(cls, predictions: pa.Table, classes: int) -> Self:
-        """Tally rows of the predictions' schema.
+        """Tally rows of the predictions' schema, of which the columns ``TALLIED`` are needed.
 
         Raises:
-            ValueError: a target or a prediction is not a class.
+            ValueError: a target or a prediction is not a class, or a row has neither a prediction
+                nor an error.
         """
-        labelled = pc.is_valid(predictions["target"])
-        whole = pc.is_null(predictions["error"])
-        rows = predictions.filter(pc.and_(labelled, whole))
-        targets = rows["target"].to_numpy()
-        first = pc.list_element(rows["topk"], 0).to_numpy()
+        labelled, whole = marked(predictions["target"]), ~marked(predictions["error"])
+        kept = labelled & whole
+        targets = numbers(predictions["target"], kept, -1)
+        first = first_of(predictions["topk"], kept)
         # A target that was changed may have no known rank (then it lies beyond the first TOP_K) and
         # no known probability.
-        rank = rows["target_rank"].drop_null().to_numpy()
-        scored = rows.filter(pc.is_valid(rows["nll"]))
-        target_prob = scored["target_prob"].to_numpy().astype(np.float64)
-        brier = scored["sum_sq_prob"].to_numpy().astype(np.float64) - 2 * target_prob + 1
+        rank = numbers(predictions["target_rank"], kept, classes)
+        nll = numbers(predictions["nll"], kept, np.nan)
+        scored = ~np.isnan(nll)
+        brier = (
+            numbers(predictions["sum_sq_prob"], kept, np.nan).astype(np.float64)
+            - 2 * numbers(predictions["target_prob"], kept, np.nan).astype(np.float64)
+            + 1
+        )
         return cls(
             confusion=ConfusionMatrix.of(targets, first, classes),
-            ranks=np.bincount(rank[rank < TOP_K], minlength=TOP_K).astype(np.int64),
-            nll=Sum.of(scored["nll"].to_numpy().astype(np.float64)),
-            brier=Sum.of(brier),
-            unlabelled=predictions["target"].null_count,
-            failed=int(pc.sum(pc.and_(labelled, pc.invert(whole))).as_py() or 0),
-            unscored=rows.num_rows - scored.num_rows,
+            ranks=np.bincount(rank, minlength=classes + 1)[:classes],
+            nll=Sum.of(nll[scored].astype(np.float64)),
+            brier=Sum.of(brier[scored]),
+            calibration=Calibration.of(first_of(predictions["topk_prob"], kept), first == targets),
+            unlabelled=int((~labelled).sum()),
+            failed=int((labelled & ~whole).sum()),
+            unscored=int((~scored).sum()),
         )
 
     def __add__(self, other: Self) -> Self:
@@ -105,6 +124,7 @@ class Tallies:
             self.ranks + other.ranks,
             self.nll + other.nll,
             self.brier + other.brier,
+            self.calibration + other.calibration,
             self.unlabelled + other.unlabelled,
             self.failed + other.failed,
             self.unscored + other.unscored,
@@ -115,48 +135,16 @@ class Tallies:
         """Labelled samples that were predicted: the n of every overall figure."""
         return self.confusion.n
 
-    def top(self, k: int) -> int:
-        """How often the target was among the first k predictions; k of at most TOP_K."""
-        if not 1 <= k <= TOP_K:
-            raise ValueError(f"top-{k}: predictions are kept up to {TOP_K}")
+    def top(self, k: int) -> int | None:
+        """How often the target was among the first k predictions: of fewer classes, always.
+
+        None where it cannot be known: targets were changed, and only ``TOP_K`` ranks are kept.
+        """
+        if k < 1:
+            raise ValueError(f"top-{k}: k is at least 1")
+        if k > TOP_K and self.ranks.sum() < self.n:
+            return self.n if k >= self.confusion.classes else None
         return int(self.ranks[:k].sum())
-
-    def to_table(self) -> pa.Table:
-        """The non-zero cells (target, prediction, count), and all else as metadata."""
-        targets, predictions = np.nonzero(self.confusion.counts)
-        facts = {
-            "classes": self.confusion.classes,
-            "ranks": self.ranks.tolist(),
-            "nll": asdict(self.nll),
-            "brier": asdict(self.brier),
-            "unlabelled": self.unlabelled,
-            "failed": self.failed,
-            "unscored": self.unscored,
-        }
-        table = pa.table(
-            {
-                "target": pa.array(targets, pa.int32()),
-                "prediction": pa.array(predictions, pa.int32()),
-                "count": pa.array(self.confusion.counts[targets, predictions], pa.int64()),
-            }
-        )
-        return table.replace_schema_metadata({METADATA: json.dumps(facts).encode()})
-
-    @classmethod
-    def from_table(cls, table: pa.Table) -> Self:
-        """The tallies that ``to_table`` wrote. Raises KeyError if it did not."""
-        facts = json.loads((table.schema.metadata or {})[METADATA])
-        counts = np.zeros((facts["classes"], facts["classes"]), dtype=np.int64)
-        counts[table["target"].to_numpy(), table["prediction"].to_numpy()] = table["count"]
-        return cls(
-            ConfusionMatrix(counts),
-            np.array(facts["ranks"], dtype=np.int64),
-            Sum(**facts["nll"]),
-            Sum(**facts["brier"]),
-            facts["unlabelled"],
-            facts["failed"],
-            facts.get("unscored", 0),
-        )
 
 
 def merge(tallies: Iterable[Tallies], classes: int) -> Tallies:
@@ -165,6 +153,23 @@ def merge(tallies: Iterable[Tallies], classes: int) -> Tallies:
     for part in tallies:
         whole = whole + part
     return whole
+
+
+def tally(tables: Iterable[pa.Table], classes: int) -> Tallies:
+    """The tallies of all tables, one after the other; small ones are tallied together."""
+    return merge((Tallies.of(batch, classes) for batch in batched(tables)), classes)
+
+
+def batched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The tables in order, joined until each has ``BATCH_ROWS`` rows or was alone."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(part.num_rows for part in waiting) >= BATCH_ROWS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def _fixed_point(values: NDArray[np.float64]) -> int:

@@ -1,31 +1,40 @@
 """Metrics in words: what people call them, and how they write a value."""
 
-LOSSES = frozenset({"nll", "brier"})
+import re
+
+LOSSES = frozenset({"nll", "brier", "ece", "ece_equal_mass", "aurc"})
+"""Metrics of which less is better."""
+
+PLAIN = frozenset({*LOSSES, "mcc", "kappa"})
 """Metrics that are no percentages."""
 
 TITLES = {
-    "top1": "Top-1 accuracy",
-    "top5": "Top-5 accuracy",
-    "top1_failed_as_wrong": "Top-1, failed images counted as wrong",
-    "top1_failed_as_right": "Top-1, failed images counted as right",
-    "top5_failed_as_wrong": "Top-5, failed images counted as wrong",
-    "top5_failed_as_right": "Top-5, failed images counted as right",
     "f1": "F1",
     "macro_f1": "Macro F1",
     "weighted_f1": "Weighted F1",
     "nll": "Negative log-likelihood",
     "brier": "Brier score",
+    "micro_f1": "Micro F1",
+    "mcc": "Matthews correlation",
+    "kappa": "Cohen's kappa",
+    "ece": "Calibration error",
+    "ece_equal_mass": "Calibration error, bins of equal mass",
+    "aurc": "Area under the risk-coverage curve",
 }
+_TOP = re.compile(r"top(\d+)(?:_failed_as_(wrong|right))?")
 
 
 def metric_title(name: str) -> str:
     """What people call a metric, as the start of a sentence."""
+    if top := _TOP.fullmatch(name):
+        failed = f", failed images counted as {top[2]}" if top[2] else " accuracy"
+        return f"Top-{top[1]}{failed}"
     return TITLES.get(name, name.replace("_", " ").capitalize())
 
 
 def figure(name: str, value: float) -> str:
-    """A value as people write it: a percentage, or a plain number for a loss."""
-    return f"{value:.4g}" if name in LOSSES else f"{100 * value:.1f} %"
+    """A value as people write it: a percentage, or a plain number for what is no share."""
+    return f"{value:.4g}" if name in PLAIN else f"{100 * value:.1f} %"
 
 
 def counted(n: int, singular: str, plural: str | None = None) -> str:

@@ -49,8 +49,8 @@ class PredictionStore:
         rows = predictions.cast(SCHEMA.with_metadata(predictions.schema.metadata))
         self.store.publish(self.path(shard), _parquet(rows))
 
-    def read(self, shard: Shard) -> pa.Table:
-        """The predictions of a shard.
+    def read(self, shard: Shard, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
+        """The predictions of a shard: its key and these columns.
 
         Raises:
             ShardError: missing, unreadable, or not of this shard.
@@ -58,7 +58,9 @@ class PredictionStore:
         path = self.path(shard)
         where = self.store.locate(path)
         try:
-            table = pq.read_table(io.BytesIO(self.store.read(path)), partitioning=None)
+            file = pq.ParquetFile(io.BytesIO(self.store.read(path)))
+            fits = file.schema_arrow.equals(SCHEMA)
+            table = file.read(list(dict.fromkeys(("key", *columns)))) if fits else None
         except FileNotFoundError as error:
             raise ShardError(
                 f"predictions {where} are missing; run the evaluation again"
@@ -68,7 +70,7 @@ class PredictionStore:
                 f"predictions {where} are not readable ({error}); "
                 f"remove the file and run the evaluation again"
             ) from error
-        if not table.schema.equals(SCHEMA) or not table["key"].equals(shard.rows["key"]):
+        if table is None or not table["key"].equals(shard.rows["key"]):
             raise ShardError(
                 f"predictions {where} do not fit shard {shard.entry.url}; "
                 f"remove the file and run the evaluation again"

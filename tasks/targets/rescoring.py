@@ -1,7 +1,7 @@
 """Rows under their targets → a scoring. What a night does, and what rescoring repeats."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,9 @@ from shards.errors import InputError
 from shards.sample import ClassList
 from shards.store import Store
 from tasks.metrics.scoring import Scoring, compose_scoring
-from tasks.metrics.tallies import Tallies
+from tasks.metrics.spec import DEFAULT, ScoringSpec
+from tasks.metrics.tallies import TALLIED, tally
+from tasks.metrics.tallies_table import tallies_table
 from tasks.predictions.evaluation import Evaluation
 from tasks.stored import StoredScoring
 from tasks.targets.overlay import Overlaid, OverlayCounts, TargetOverlay
@@ -35,7 +37,8 @@ def rescore(store: Store, stored: StoredScoring, overlay: TargetOverlay | None) 
     """
     evaluation = stored.evaluation
     parts = retargeted_tables(store, evaluation, overlay)
-    return score_and_publish(store, evaluation, stored.scoring.classes, parts, overlay)
+    classes, spec = stored.scoring.classes, stored.scoring.spec
+    return score_and_publish(store, evaluation, classes, parts, overlay, spec)
 
 
 def score_and_publish(
@@ -44,27 +47,33 @@ def score_and_publish(
     classes: ClassList,
     parts: Iterable[Retargeted],
     overlay: TargetOverlay | None,
+    spec: ScoringSpec = DEFAULT,
 ) -> Scoring:
     """Tally the parts of an evaluation, and publish the scoring, its tallies and the overlay.
 
     Raises:
         InputError: the overlay has keys that no part has.
     """
-    tallies, counts = Tallies.empty(len(classes)), OverlayCounts()
+    counts = OverlayCounts()
     keys: list[pa.ChunkedArray] = []
-    for part in parts:
-        tallies = tallies + Tallies.of(part.rows, len(classes))
-        counts = counts + part.counts
-        keys += [part.rows["key"]] if overlay is not None else []
+
+    def rows() -> Iterator[pa.Table]:
+        nonlocal counts
+        for part in parts:
+            counts = counts + part.counts
+            keys.extend([part.rows["key"]] if overlay is not None else [])
+            yield part.rows.select(TALLIED)
+
+    tallies = tally(rows(), len(classes))
     pair = evaluation.pair.name
     overlaid = None
     if overlay is not None:
         _refuse_foreign(overlay, keys, str(pair.split))
         publish_overlay(store, pair.split, overlay)
         overlaid = Overlaid.of(overlay, counts)
-    scoring = compose_scoring(evaluation, classes, tallies, overlaid)
+    scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec)
     sink = io.BytesIO()
-    pq.write_table(tallies.to_table(), sink)
+    pq.write_table(tallies_table(tallies), sink)
     store.publish(f"{pair.scoring(scoring.id)}/tallies.parquet", sink.getvalue())
     store.publish(f"{pair.scoring(scoring.id)}/metrics.json", scoring.to_json())
     return scoring

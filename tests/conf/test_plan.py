@@ -152,6 +152,13 @@ def test_gates_for_a_pair() -> None:
     assert metrics("dogs", "deep") == ["top1", "top5", "nll"]
 
 
+def test_a_gate_on_top_k_needs_that_k_in_the_plan() -> None:
+    tree = two_by_two() | {"gates": [{"metric": "top3", "min": 0.5}]}
+    with pytest.raises(ValidationError, match="gate: top3 needs 3 in `top_k`"):
+        Plan.model_validate(tree)
+    assert Plan.model_validate(tree | {"top_k": [3]}).scoring.top_ks == (1, 3, 5)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

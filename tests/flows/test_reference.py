@@ -44,6 +44,7 @@ def test_resnet20_on_cifar10(resnet20: Evaluated) -> None:
     for name in ("macro_precision", "macro_recall", "macro_f1"):
         assert found[name]["value"] == pytest.approx(expected[name], abs=1e-12)
     assert found["brier"]["value"] == pytest.approx(expected["brier"], abs=1e-6)
+    assert found["ece"]["value"] == pytest.approx(expected["ece15"], abs=1e-6)
     wilson = (found["top1"]["low"], found["top1"]["high"])
     assert wilson == pytest.approx(expected["wilson95"], abs=1e-9)
 

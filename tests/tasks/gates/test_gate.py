@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import math
 from pathlib import Path
@@ -40,7 +41,7 @@ def counted(hits: int, n: int) -> Scoring:
 def losses(values: list[float]) -> Scoring:
     """A scoring with these negative log-likelihoods."""
     plain = tallies_of(np.diag([len(values), 0]))
-    return scoring_of(Tallies(plain.confusion, plain.ranks, Sum.of(np.array(values)), Sum(), 0, 0))
+    return scoring_of(dataclasses.replace(plain, nll=Sum.of(np.array(values))))
 
 
 def preset_gates(preset: str) -> tuple[Gate, ...]:
@@ -388,7 +389,7 @@ def test_what_has_no_counts_is_judged_at_95_percent_only(metric: str) -> None:
     [
         ({"metric": "top1"}, "needs `min` or `max`"),
         ({"metric": "top1", "min": 0.9, "max": 0.1}, "above max"),
-        ({"metric": "top2", "min": 0.9}, "no such metric"),
+        ({"metric": "top0", "min": 0.9}, "no such metric"),
         ({"metric": "recall", "min": 0.9}, "no such metric"),
         ({"metric": "top1", "scope": "each_class", "min": 0.9}, "no such metric"),
         ({"metric": "top1", "classes": ("otter",), "min": 0.9}, "no such metric"),

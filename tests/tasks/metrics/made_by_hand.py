@@ -8,6 +8,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from shards.sample import ClassList
+from tasks.metrics.calibration import Calibration
 from tasks.metrics.confusion import ConfusionMatrix
 from tasks.metrics.scoring import Scoring, compose_scoring
 from tasks.metrics.tallies import Sum, Tallies
@@ -61,11 +62,17 @@ def favouring(predicted: Sequence[int], classes: int) -> NDArray[np.float64]:
 
 
 def tallies_of(counts: NDArray[np.integer]) -> Tallies:
-    """Tallies of a confusion matrix; a target that is not first is second, and losses are 0."""
+    """Tallies of a confusion matrix; a target that is not first is second, and losses are 0.
+
+    Every prediction is made with a confidence of 3/4.
+    """
     matrix = ConfusionMatrix(np.asarray(counts, dtype=np.int64))
     hits = int(matrix.hits.sum())
-    ranks = np.array([hits, matrix.n - hits, 0, 0, 0], dtype=np.int64)
-    return Tallies(matrix, ranks, Sum(), Sum(), unlabelled=0, failed=0)
+    ranks = np.zeros(matrix.classes, dtype=np.int64)
+    ranks[:2] = hits, matrix.n - hits
+    sure = np.full(matrix.n, 0.75, dtype=np.float32)
+    calibration = Calibration.of(sure, np.arange(matrix.n) < hits)
+    return Tallies(matrix, ranks, Sum(), Sum(), calibration, unlabelled=0, failed=0)
 
 
 def scoring_of(tallies: Tallies, classes: ClassList | None = None) -> Scoring:

@@ -11,6 +11,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from tasks.metrics.agreement import AGREEMENTS
 from tasks.metrics.confusion import AVERAGES, ConfusionMatrix
 from tests.support.shared_data import SHARED, needs_shared
 from tests.tasks.metrics.made_by_hand import unhurried
@@ -120,6 +121,25 @@ def test_a_confusion_matrix_is_square(shape: tuple[int, ...]) -> None:
         ConfusionMatrix(np.zeros(shape, dtype=np.int64))
 
 
+@pytest.mark.parametrize(
+    ("by", "sklearn_name"), [("target", "true"), ("prediction", "pred"), ("all", "all")]
+)
+def test_shares_are_those_of_scikit_learn(by: str, sklearn_name: str) -> None:
+    generator = np.random.default_rng(3)
+    targets, predicted = generator.integers(0, CLASSES, (2, 90))
+    expected = confusion_matrix(targets, predicted, normalize=sklearn_name)
+    found = ConfusionMatrix.of(targets, predicted, CLASSES).normalised(by)
+    assert found == pytest.approx(expected, abs=1e-15)
+
+
+def test_there_is_no_share_of_nothing() -> None:
+    matrix = matrix_of([(0, 1), (0, 0)], classes=3)
+    by_target, by_prediction = matrix.normalised("target"), matrix.normalised("prediction")
+    assert np.isnan(by_target).tolist() == [[False] * 3, [True] * 3, [True] * 3]
+    assert np.isnan(by_prediction).tolist() == [[False, False, True]] * 3
+    assert np.isnan(matrix_of([], classes=3).normalised("all")).all()
+
+
 def test_the_most_confused_come_largest_first_and_ties_by_class() -> None:
     counts = np.array([[9, 2, 3], [3, 9, 0], [0, 3, 9]])
     found = ConfusionMatrix(counts).most_confused(3)
@@ -129,12 +149,12 @@ def test_the_most_confused_come_largest_first_and_ties_by_class() -> None:
 
 def test_replicates_depend_on_the_seed_alone() -> None:
     matrix = ConfusionMatrix(np.array([[30, 10], [5, 15]]))
-    one, same, other = (matrix.bootstrap_averages(50, seed) for seed in (1, 1, 2))
-    assert set(one) == set(AVERAGES)
-    assert all(np.array_equal(one[name], same[name]) for name in AVERAGES)
+    one, same, other = (matrix.bootstrap(50, seed) for seed in (1, 1, 2))
+    assert set(one) == {*AVERAGES, *AGREEMENTS}
+    assert all(np.array_equal(one[name], same[name]) for name in one)
     assert not np.array_equal(one["macro_f1"], other["macro_f1"])
     assert all(values.shape == (50,) for values in one.values())
-    assert all(((values >= 0) & (values <= 1)).all() for values in one.values())
+    assert all(((one[name] >= 0) & (one[name] <= 1)).all() for name in AVERAGES)
 
 
 def test_replicates_spread_as_the_binomial_says() -> None:
@@ -142,7 +162,7 @@ def test_replicates_spread_as_the_binomial_says() -> None:
     counts = np.array([[800, 150, 50], [100, 600, 300], [20, 30, 950]])
     recalls = counts.diagonal() / 1000
     expected = np.sqrt((recalls * (1 - recalls) / 1000).sum()) / 3
-    replicates = ConfusionMatrix(counts).bootstrap_averages(4000, seed=4)["macro_recall"]
+    replicates = ConfusionMatrix(counts).bootstrap(4000, seed=4)["macro_recall"]
     assert replicates.std() == pytest.approx(expected, rel=0.05)
     assert replicates.mean() == pytest.approx(recalls.mean(), abs=3 * expected / np.sqrt(4000))
 
@@ -159,7 +179,7 @@ def test_replicates_are_those_of_resampled_rows() -> None:
         drawn = generator.integers(0, len(targets), len(targets))
         for name, value in sklearn_averages(targets[drawn], predicted[drawn]).items():
             naive[name].append(value)
-    fast = ConfusionMatrix(counts).bootstrap_averages(4000, seed=6)
+    fast = ConfusionMatrix(counts).bootstrap(4000, seed=6)
     for name in AVERAGES:
         error = np.std(naive[name]) / np.sqrt(120)
         assert fast[name].mean() == pytest.approx(np.mean(naive[name]), abs=4 * error), name

@@ -159,6 +159,6 @@ def test_the_interval_of_macro_recall_covers_the_truth() -> None:
     intervals = []
     for seed, counts in enumerate(draws(200, seed=3)):
         matrix = ConfusionMatrix(counts)
-        replicates = matrix.bootstrap_averages(300, seed)["macro_recall"]
+        replicates = matrix.bootstrap(300, seed)["macro_recall"]
         intervals.append(centred_percentiles(matrix.averages()["macro_recall"], replicates))
     assert 0.90 <= coverage(intervals, float(RECALLS.mean())) <= 0.99

@@ -5,8 +5,10 @@ import pytest
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
+    cohen_kappa_score,
     confusion_matrix,
     log_loss,
+    matthews_corrcoef,
     precision_recall_fscore_support,
     top_k_accuracy_score,
 )
@@ -109,6 +111,7 @@ def test_published_predictions_give_the_published_figures(
     assert found["top1"] == 0.9294
     assert found["top5"] == 0.9974
     assert found["nll"] == pytest.approx(0.2491713, abs=1e-7)
+    assert found["ece"] == pytest.approx(0.0325885, abs=1e-7)
     # Stored as float32, per sample: the mean of squares is a little less exact.
     brier = ((scores - np.eye(10)[targets]) ** 2).sum(axis=1).mean()
     assert found["brier"] == pytest.approx(brier, abs=1e-8)
@@ -126,12 +129,14 @@ def test_published_predictions_give_the_figures_of_scikit_learn(
         "top1": accuracy_score(targets, predicted),
         "top5": top_k_accuracy_score(targets, scores, k=5),
         "balanced_accuracy": balanced_accuracy_score(targets, predicted),
+        "mcc": matthews_corrcoef(targets, predicted),
+        "kappa": cohen_kappa_score(targets, predicted),
     }
     with warnings.catch_warnings():
         # They are probabilities in float32: their sums are off by 2e-7.
         warnings.filterwarnings("ignore", "The y_prob values do not sum to one")
         expected["nll"] = log_loss(targets, scores)
-    for average in ("macro", "weighted"):
+    for average in ("macro", "weighted", "micro"):
         figures = precision_recall_fscore_support(targets, predicted, average=average)
         for name, value in zip(("precision", "recall", "f1"), figures[:3], strict=True):
             expected[f"{average}_{name}"] = value

@@ -1,19 +1,24 @@
 import dataclasses
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support, top_k_accuracy_score
 
+from tasks.metrics.agreement import AGREEMENTS
 from tasks.metrics.confusion import AVERAGES
 from tasks.metrics.intervals import REPLICATES, SEED, centred_percentiles, wilson
 from tasks.metrics.metric import Metric
+from tasks.metrics.reliability import CALIBRATION_NAMES
 from tasks.metrics.summary import (
     CLASS_NAMES,
+    MICRO,
     OVERALL_NAMES,
     class_metrics,
+    is_overall,
     overall_metrics,
 )
 from tasks.metrics.tallies import Tallies
@@ -44,14 +49,17 @@ def test_every_interval_contains_its_point_and_lies_in_0_and_1(counts: list[list
     for metric in (*overall_metrics(tallies), *class_metrics(tallies)):
         if metric.name in {"nll", "brier"}:
             continue
-        if metric.value is None:
+        least = -1 if metric.name in AGREEMENTS else 0
+        if metric.n == 1 and metric.name in CALIBRATION_NAMES:
+            assert (metric.low, metric.high) == (None, None)
+        elif metric.value is None:
             assert metric.low is None
             assert metric.high is None
             assert metric.state != "defined"
         else:
             assert metric.low is not None
             assert metric.high is not None
-            assert 0 <= metric.low <= metric.value + 1e-15, metric
+            assert least <= metric.low <= metric.value + 1e-15, metric
             assert metric.value - 1e-15 <= metric.high <= 1, metric
 
 
@@ -102,7 +110,7 @@ def test_without_samples_everything_is_undefined() -> None:
 
 def test_one_sample_has_no_interval_for_means() -> None:
     found = overall(Tallies.of(rows_of(favouring([1], 4), [1]), 4))
-    for name in ("nll", "brier"):
+    for name in ("nll", "brier", *CALIBRATION_NAMES):
         assert found[name].state == "defined"
         assert found[name].value is not None
         assert (found[name].low, found[name].high, found[name].n) == (None, None, 1)
@@ -110,6 +118,63 @@ def test_one_sample_has_no_interval_for_means() -> None:
     for name in ("top1", *AVERAGES):
         assert found[name].value == 1
         assert found[name].low == pytest.approx(0.2065, abs=1e-4)
+
+
+def test_of_one_sample_no_agreement_beyond_chance_can_be_told() -> None:
+    found = overall(tallies_of(np.array([[1, 0], [0, 0]])))
+    assert {found[name].state for name in AGREEMENTS} == {"one_class"}
+    # All of one class, but not all predicted as it: kappa is 0, and Matthews has no scale.
+    found = overall(tallies_of(np.array([[3, 1], [0, 0]])))
+    assert (found["mcc"].state, found["kappa"].state) == ("one_class", "defined")
+    assert found["kappa"].value == 0
+
+
+def test_all_right_is_no_certain_agreement() -> None:
+    found = overall(tallies_of(np.diag([10, 10])))
+    low, _ = wilson(20, 20)
+    for name in AGREEMENTS:
+        # Half of it is chance: an accuracy of a is an agreement of 2a - 1.
+        assert (found[name].value, found[name].high) == (1, 1)
+        assert found[name].low == pytest.approx(2 * low - 1)
+
+
+def test_micro_averages_are_the_top1() -> None:
+    found = overall(tallies_of(np.array([[8, 2, 0], [0, 9, 1], [2, 0, 7]])))
+    top1 = found["top1"]
+    for name in MICRO:
+        assert found[name] == top1.model_copy(update={"name": name})
+
+
+def test_top_k_is_given_for_every_k_that_is_asked_for() -> None:
+    scores = np.random.default_rng(5).dirichlet(np.ones(12), 200)
+    targets = np.random.default_rng(6).integers(0, 12, 200)
+    tallies = Tallies.of(rows_of(scores, targets.tolist()), 12)
+    found = {m.name: m for m in overall_metrics(tallies, (1, 3, 5, 8, 20))}
+    assert [name for name in found if name.startswith("top")] == [
+        *("top1", "top3", "top5", "top8", "top20")
+    ]
+    for k in (1, 3, 5, 8):
+        expected = top_k_accuracy_score(targets, scores, k=k, labels=range(12), normalize=False)
+        assert found[f"top{k}"].hits == expected
+    # Among the first 20 of 12 classes every target is.
+    assert found["top20"].value == 1
+
+
+def test_ranks_beyond_what_is_kept_are_unknown_where_targets_were_changed() -> None:
+    rows = rows_of(np.random.default_rng(5).dirichlet(np.ones(12), 4), [0, 1, 2, 3])
+    ranks = pa.array([0, None, 2, 3], pa.int32())
+    changed = rows.set_column(6, rows.schema.field("target_rank"), ranks)
+    found = {m.name: m for m in overall_metrics(Tallies.of(changed, 12), (5, 8, 12))}
+    assert found["top5"].hits == 3
+    assert (found["top8"].state, found["top8"].n) == ("needs_scores", 4)
+    assert found["top12"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("top7", True), ("mcc", True), ("top0", False), ("recall", False)]
+)
+def test_names_of_overall_figures_are_told_from_others(name: str, known: bool) -> None:
+    assert is_overall(name) == known
 
 
 def test_an_absent_class_has_no_figures_and_leaves_the_averages() -> None:
@@ -217,7 +282,7 @@ def test_of_many_samples_the_bootstrap_decides() -> None:
     counts = np.array([[810, 190], [150, 850]])
     tallies = tallies_of(counts)
     metric = overall(tallies)["macro_f1"]
-    replicates = tallies.confusion.bootstrap_averages(REPLICATES, SEED)["macro_f1"]
+    replicates = tallies.confusion.bootstrap(REPLICATES, SEED)["macro_f1"]
     low, high = centred_percentiles(metric.value or 0, replicates)
     assert (metric.low, metric.high) == pytest.approx((low, high), abs=2e-3)
 

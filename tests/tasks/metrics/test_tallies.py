@@ -1,4 +1,5 @@
 import io
+import json
 from fractions import Fraction
 from itertools import pairwise
 
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
 
-from tasks.metrics.tallies import FIXED_POINT, Sum, Tallies, merge
+from tasks.metrics.calibration import FIXED_POINT, Bins
+from tasks.metrics.tallies import BATCH_ROWS, TALLIED, Sum, Tallies, batched, merge, tally
+from tasks.metrics.tallies_table import tallies_of_table, tallies_table
 from tasks.predictions.schema import SCHEMA, TOP_K
 from tests.tasks.metrics.made_by_hand import favouring, rows_of, unhurried
 
@@ -24,10 +27,22 @@ def facts(tallies: Tallies) -> tuple:
         tallies.ranks.tolist(),
         tallies.nll,
         tallies.brier,
+        bins(tallies.calibration.wide),
+        bins(tallies.calibration.fine),
         tallies.unlabelled,
         tallies.failed,
         tallies.unscored,
     )
+
+
+def bins(found: Bins) -> list[list[int]]:
+    return [part.tolist() for part in (found.counts, found.hits, found.confidence)]
+
+
+def parquet(tallies: Tallies) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(tallies_table(tallies), sink)
+    return sink.getvalue()
 
 
 @st.composite
@@ -73,27 +88,25 @@ def test_split_anywhere_and_merged_in_any_order_is_the_whole(
     parts = [Tallies.of(shuffled.slice(low, high - low), CLASSES) for low, high in pairwise(edges)]
     random.shuffle(parts)
     assert facts(merge(parts, CLASSES)) == whole
+    assert parquet(merge(parts, CLASSES)) == parquet(Tallies.of(table, CLASSES))
 
 
 @unhurried
 @given(tallied())
 def test_tallies_survive_parquet(tallies: Tallies) -> None:
-    sink = io.BytesIO()
-    pq.write_table(tallies.to_table(), sink)
-    sink.seek(0)
-    assert facts(Tallies.from_table(pq.read_table(sink))) == facts(tallies)
+    assert facts(tallies_of_table(pq.read_table(io.BytesIO(parquet(tallies))))) == facts(tallies)
 
 
 def test_sums_beyond_64_bits_survive_parquet() -> None:
     empty = Tallies.empty(3)
     huge = Sum(total=3**60, squares=5**90, infinite=2)
-    tallies = Tallies(empty.confusion, empty.ranks, huge, huge, 1, 2)
-    assert Tallies.from_table(tallies.to_table()).nll == huge
+    tallies = Tallies(empty.confusion, empty.ranks, huge, huge, empty.calibration, 1, 2)
+    assert tallies_of_table(tallies_table(tallies)).nll == huge
 
 
 def test_a_table_that_holds_no_tallies_is_refused() -> None:
     with pytest.raises(KeyError):
-        Tallies.from_table(pa.table({"target": [0], "prediction": [0], "count": [1]}))
+        tallies_of_table(pa.table({"target": [0], "prediction": [0], "count": [1]}))
 
 
 def test_figures_are_those_of_scikit_learn() -> None:
@@ -165,14 +178,48 @@ def test_a_prediction_of_another_set_of_classes_is_refused() -> None:
 
 def test_few_classes_count_the_ranks_they_have() -> None:
     tallies = Tallies.of(rows_of(favouring([0, 1], 2), [0, 0]), 2)
-    assert tallies.ranks.tolist() == [1, 1, 0, 0, 0]
+    assert tallies.ranks.tolist() == [1, 1]
     assert tallies.top(5) == 2
 
 
-@pytest.mark.parametrize("k", [0, TOP_K + 1])
-def test_top_k_beyond_what_is_kept_is_refused(k: int) -> None:
-    with pytest.raises(ValueError, match=f"top-{k}"):
-        Tallies.empty(3).top(k)
+def test_top_0_is_refused() -> None:
+    with pytest.raises(ValueError, match="top-0"):
+        Tallies.empty(3).top(0)
+
+
+def test_only_the_columns_named_are_needed() -> None:
+    table = rows_of(favouring([0, 1, 1], 3), [0, None, 2], errors=[None, None, "torn"])
+    assert facts(Tallies.of(table.select(TALLIED), 3)) == facts(Tallies.of(table, 3))
+
+
+def test_a_row_without_an_error_must_have_a_prediction() -> None:
+    table = rows_of(favouring([0, 1, 1], 3), [0, 0, 0], errors=[None, "torn", None])
+    table = table.set_column(9, "error", pa.nulls(3, pa.string()))
+    with pytest.raises(ValueError, match="has no predictions"):
+        Tallies.of(table, 3)
+
+
+def test_small_tables_are_tallied_together_and_give_the_same() -> None:
+    generator = np.random.default_rng(3)
+    scores = generator.dirichlet(np.ones(CLASSES), 300)
+    table = rows_of(scores, generator.integers(0, CLASSES, 300).tolist())
+    parts = [table.slice(start, 7) for start in range(0, 300, 7)]
+    assert facts(tally(parts, CLASSES)) == facts(Tallies.of(table, CLASSES))
+    assert [part.num_rows for part in batched(parts)] == [300]
+    assert facts(tally([], CLASSES)) == facts(Tallies.empty(CLASSES))
+    wide = pa.table({"x": np.zeros(BATCH_ROWS // 2 + 1)})
+    assert [part.num_rows for part in batched([wide] * 5)] == [
+        *(2 * wide.num_rows,) * 2,
+        wide.num_rows,
+    ]
+
+
+@pytest.mark.parametrize("metadata", [{"format": 1}, {}])
+def test_tallies_of_another_format_are_refused(metadata: dict) -> None:
+    table = tallies_table(Tallies.empty(3))
+    old = table.replace_schema_metadata({b"nightmark.tallies": json.dumps(metadata).encode()})
+    with pytest.raises(KeyError, match="format 1"):
+        tallies_of_table(old)
 
 
 def test_a_target_of_unknown_rank_and_probability_is_counted_and_missed() -> None:
@@ -185,5 +232,5 @@ def test_a_target_of_unknown_rank_and_probability_is_counted_and_missed() -> Non
         rows = rows.set_column(rows.column_names.index(name), name, column)
     tallies = Tallies.of(rows, CLASSES)
     assert (tallies.n, tallies.top(1), tallies.top(5), tallies.unscored) == (3, 2, 2, 1)
-    assert facts(Tallies.from_table(tallies.to_table())) == facts(tallies)
+    assert facts(tallies_of_table(tallies_table(tallies))) == facts(tallies)
     assert (tallies + tallies).unscored == 2

@@ -1,0 +1,40 @@
+"""Columns of predictions as NumPy arrays, without a Python object per row."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def marked(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Where the column has a value; bool [rows]."""
+    if not column.null_count:
+        return np.ones(len(column), dtype=bool)
+    if column.null_count == len(column):
+        return np.zeros(len(column), dtype=bool)
+    valid: NDArray[np.bool_] = column.is_valid().to_numpy()
+    return valid
+
+
+def numbers(column: pa.ChunkedArray, kept: NDArray[np.bool_], missing: float) -> NDArray[Any]:
+    """The values in the rows that are kept; ``missing`` where there is none."""
+    whole = column.fill_null(pa.scalar(missing, column.type)) if column.null_count else column
+    values: NDArray[Any] = whole.to_numpy()
+    return values if kept.all() else values[kept]
+
+
+def first_of(column: pa.ChunkedArray, kept: NDArray[np.bool_]) -> NDArray[Any]:
+    """The first value of each list in the rows that are kept.
+
+    Raises:
+        ValueError: such a list is null or empty.
+    """
+    lists = column.combine_chunks()
+    starts, ends = lists.offsets.to_numpy()[:-1], lists.offsets.to_numpy()[1:]
+    # A null list has no length either, so its place would hold the value of the next one.
+    if not (kept <= (ends > starts)).all():
+        raise ValueError("a row without an error has no predictions")
+    values: NDArray[Any] = lists.values.to_numpy()
+    first: NDArray[Any] = values[starts if kept.all() else starts[kept]]
+    return first

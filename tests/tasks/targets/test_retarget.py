@@ -124,7 +124,7 @@ def test_without_scores_the_first_five_stay_exact_and_the_rest_is_null(
             unknown += 1
     assert part.counts.unscored == unknown
     few, all_of_them = Tallies.of(part.rows, CLASSES), Tallies.of(whole, CLASSES)
-    assert few.ranks.tolist() == all_of_them.ranks.tolist()
+    assert few.ranks[:5].tolist() == all_of_them.ranks[:5].tolist()
     assert (few.n, few.unlabelled, few.failed) == (
         all_of_them.n,
         all_of_them.unlabelled,

@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from flows.cli import comparing, environment, night, rescoring, shards, ui
+from flows.cli import comparing, environment, night, operating, rescoring, shards, ui
 from flows.cli.console import ERR
 from shards.errors import InputError, NightmarkError
 
@@ -29,6 +29,7 @@ for group in (
     night.commands,
     comparing.commands,
     rescoring.commands,
+    operating.commands,
     shards.commands,
     ui.commands,
 ):

@@ -11,6 +11,7 @@ from shards.errors import ShardError
 from shards.store import Store
 from tasks.layout import SplitName
 from tasks.metrics.scoring import Scoring
+from tasks.metrics.threshold import ClassScores
 from tasks.predictions.evaluation import Evaluation
 from tasks.stored import has_scores, prediction_tables, score_tables
 from tasks.targets.overlay import KIND, SCHEMA, TargetOverlay
@@ -57,6 +58,24 @@ def scores_of(store: Store, evaluation: Evaluation) -> Callable[[int], pa.Table 
         return found
 
     return read
+
+
+def class_scores(
+    store: Store, evaluation: Evaluation, overlay: TargetOverlay | None, class_index: int
+) -> ClassScores | None:
+    """An evaluation seen from one class; None where the probabilities were not all kept.
+
+    Raises:
+        ShardError: a file is missing or unreadable.
+    """
+    if not has_scores(store, evaluation):
+        return None
+    tables = zip(
+        rows_under_targets(store, evaluation, overlay),
+        score_tables(store, evaluation),
+        strict=True,
+    )
+    return ClassScores.joined([ClassScores.of(*both, class_index) for both in tables])
 
 
 def publish_overlay(store: Store, split: SplitName, overlay: TargetOverlay) -> None:

@@ -1,0 +1,81 @@
+"""``nightmark operating-point``: from stored predictions to a file that a deployment reads."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shards.store import Store
+from tests.support.stored import logits, pair_name, store_evaluation
+
+Command = Callable[..., int]
+TARGETS = np.arange(90) % 3
+SCORES = logits(TARGETS, 3, skill=1.5, seed=1)
+
+
+def store_one(root: Path, *, keep_scores: bool = True) -> None:
+    store_evaluation(
+        *(Store.at(root), pair_name("m"), SCORES, TARGETS.tolist()),
+        per_shard=40,
+        keep_scores=keep_scores,
+    )
+
+
+def test_a_threshold_is_told_and_written(
+    root: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_one(root)
+    file = tmp_path / "otter.json"
+    wish = ("--class", "class 1", "--recall", "0.9")
+    assert nightmark("operating-point", "made/test/m", *wish, "--to", file) == 0
+    point = json.loads(file.read_bytes())
+    chances = np.exp(SCORES.astype(np.float64))
+    chances /= chances.sum(axis=1, keepdims=True)
+    called = chances[:, 1].astype(np.float32) >= point["threshold"]
+    assert (called & (TARGETS == 1)).sum() == point["expected"]["recall"]["hits"] >= 27
+    assert called.sum() == point["expected"]["called"]
+    assert (point["class_id"], point["model_fingerprint"]) == ("id0001", "fingerprint-1")
+    said = capsys.readouterr().out
+    assert "class 1: a recall of 90.0 % is reached by a threshold of" in said
+    assert "The price: " in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--class", "class 1"), "give either --recall or --precision"),
+        (("--class", "class 1", "--recall", "0.9", "--precision", "0.9"), "give either"),
+        (("--class", "class 1", "--recall", "90"), "--recall 90.0: a share above 0 and up to 1"),
+        (("--class", "class 1", "--recall", "1", "--confidence", "95"), "--confidence 95.0"),
+        (("--class", "otter", "--recall", "0.9"), "--class otter is no class of made/test/m"),
+        (("--class", "id0001", "--recall", "1", "--proven"), "30 images of it, all found, would"),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(
+    root: Path,
+    nightmark: Command,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    store_one(root)
+    assert nightmark("operating-point", "made/test/m", *words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_all_probabilities_there_is_no_threshold(
+    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_one(root, keep_scores=False)
+    assert nightmark("operating-point", "made/test/m", "--class", "0", "--recall", "0.5") == 2
+    assert "were not kept, so no threshold can be chosen" in capsys.readouterr().err
+
+
+def test_the_printed_schema_is_the_committed_one(
+    nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert nightmark("operating-point-schema") == 0
+    committed = Path(__file__).parents[2] / "conf/operating-point.schema.json"
+    assert capsys.readouterr().out == committed.read_text()

@@ -85,7 +85,7 @@ def operating_point(
         threshold=chosen.threshold,
         rounded=scores.rounded,
         wanted=wanted,
-        expected=scores.at(chosen.threshold),
+        expected=scores.at(chosen.threshold, wanted.confidence),
         curve=_thinned(curve),
         model_fingerprint=scoring.model_fingerprint,
         dataset_version=scoring.dataset_version,

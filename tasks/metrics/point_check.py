@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.metrics.metric import Metric
-from tasks.metrics.threshold import AtThreshold, ClassScores, Wanted
+from tasks.metrics.metric import Metric, State
+from tasks.metrics.threshold import AtThreshold, ClassScores, Share, Wanted
 
 THRESHOLD_NAMES = ("recall_at_threshold", "precision_at_threshold")
 """Figures of a class that has an operating point, beside its plain recall and precision."""
@@ -36,19 +36,36 @@ class PointCheck(ClassThreshold):
 
     @property
     def metrics(self) -> tuple[Metric, Metric]:
-        """Recall and precision at the threshold."""
-        if self.found is not None:
-            return self.found.recall, self.found.precision
-        recall, precision = (
-            Metric.undefined(name, "needs_scores", 0, self.class_index) for name in THRESHOLD_NAMES
+        """Recall and precision at the threshold, as figures of the class."""
+        recall, precision = THRESHOLD_NAMES
+        if self.found is None:
+            return self._undefined(recall, "needs_scores"), self._undefined(
+                precision, "needs_scores"
+            )
+        absent = self.found.recall.n == 0
+        return (
+            self._metric(recall, self.found.recall, "absent_class"),
+            self._metric(
+                precision, self.found.precision, "absent_class" if absent else "never_predicted"
+            ),
         )
-        return recall, precision
 
     @property
-    def wanted_metric(self) -> Metric:
-        """The one of ``metrics`` that was wanted."""
-        recall, precision = self.metrics
-        return recall if self.wanted.metric == "recall" else precision
+    def share(self) -> Share | None:
+        """What was wanted, as it is now; None where nothing is known."""
+        if self.found is None:
+            return None
+        return self.found.recall if self.wanted.metric == "recall" else self.found.precision
+
+    def _metric(self, name: str, share: Share, otherwise: State) -> Metric:
+        if share.n == 0:
+            return self._undefined(name, otherwise)
+        return Metric.proportion(
+            name, share.hits, share.n, scope="class", class_index=self.class_index
+        )
+
+    def _undefined(self, name: str, state: State) -> Metric:
+        return Metric.undefined(name, state, 0, self.class_index)
 
 
 def check_points(
@@ -59,13 +76,13 @@ def check_points(
 
 
 def _checked(threshold: ClassThreshold, scores: ClassScores | None) -> PointCheck:
-    found = None if scores is None else scores.at(threshold.threshold)
+    wanted = threshold.wanted
+    found = None if scores is None else scores.at(threshold.threshold, wanted.confidence)
     facts = threshold.model_dump(include=set(ClassThreshold.model_fields))
     check = PointCheck(**facts, state="undefined", found=found)
-    interval = check.wanted_metric.interval(threshold.wanted.confidence)
-    if interval is None:
+    share = check.share
+    if share is None or share.low is None or share.high is None:
         return check
-    low, high = interval
-    wanted = threshold.wanted.value
-    state = "reached" if low >= wanted else "missed" if high < wanted else "undecided"
+    missed = "missed" if share.high < wanted.value else "undecided"
+    state = "reached" if share.low >= wanted.value else missed
     return check.model_copy(update={"state": state})

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from shards.sample import ClassList
-from tasks.gates.sentences import with_interval
 from tasks.metrics.metric import STATE_SENTENCES
 from tasks.metrics.operating_point import OperatingPoint
 from tasks.metrics.point_check import PointCheck
+from tasks.metrics.threshold import AtThreshold, Share
 from tasks.metrics.words import counted, figure
 
 JUDGEMENTS = {
@@ -18,32 +18,32 @@ JUDGEMENTS = {
 
 def check_sentence(check: PointCheck, classes: ClassList) -> str:
     """What a threshold reaches now, and whether that is what was wanted of it."""
-    wanted = check.wanted
-    goal = f"{figure(wanted.metric, wanted.value)} was wanted"
+    wanted, found = check.wanted, check.found
     name = f"{classes.names[check.class_index]} at a threshold of {check.threshold:.6g}"
-    metric = check.wanted_metric
-    if check.found is None or check.state == "undefined":
-        return f"{name}: the {wanted.metric} cannot be checked ({STATE_SENTENCES[metric.state]})."
-    other = "precision" if wanted.metric == "recall" else "recall"
-    shown = [with_interval(found, wanted.confidence) for found in check.metrics]
-    main, rest = shown if wanted.metric == "recall" else reversed(shown)
-    said = f"{name}: {wanted.metric} is {main}, where {goal}, {JUDGEMENTS[check.state]}"
-    return f"{said}; {other} is {rest}."
+    if found is None or check.state == "undefined":
+        states = {metric.name: metric.state for metric in check.metrics}
+        why = STATE_SENTENCES[states[f"{wanted.metric}_at_threshold"]]
+        return f"{name}: the {wanted.metric} cannot be checked ({why})."
+    recall, precision = (_text(part, found) for part in (found.recall, found.precision))
+    goal = f"where {figure(wanted.metric, wanted.value)} was wanted, {JUDGEMENTS[check.state]}"
+    if wanted.metric == "recall":
+        return f"{name}: recall is {recall}, {goal}; precision is {precision}."
+    return f"{name}: precision is {precision}, {goal}; recall is {recall}."
 
 
 def point_sentences(point: OperatingPoint) -> Iterator[str]:
     """The threshold, what it reaches, what the model does without it, and the price."""
     name, found, wanted = point.class_name, point.expected, point.wanted
     recall, precision, own_recall, own_precision = (
-        with_interval(metric, wanted.confidence)
-        for metric in (found.recall, found.precision, found.own_recall, found.own_precision)
+        _text(share, found)
+        for share in (found.recall, found.precision, found.own_recall, found.own_precision)
     )
     how = "proven" if wanted.proven else "reached"
     goal = f"{wanted.metric} of {figure(wanted.metric, wanted.value)}"
     yield f"{name}: a {goal} is {how} by a threshold of {point.threshold:.9g} on its probability."
     yield f"With it: recall {recall}, precision {precision}."
     yield f"Without it (the first prediction): recall {own_recall}, precision {own_precision}."
-    before, after = (figure("top1", metric.value or 0.0) for metric in (found.own_top1, found.top1))
+    before, after = (figure("top1", share.value or 0.0) for share in (found.own_top1, found.top1))
     alarms = counted(found.false_alarms, "image of another class is", "images of other classes are")
     yield (
         f"The price: {alarms} called {name} ({found.new_false_alarms:,} of them only now). "
@@ -59,3 +59,12 @@ def point_sentences(point: OperatingPoint) -> Iterator[str]:
             "The probabilities were kept as float16: images within 0.1 % of the threshold may "
             "fall on its other side."
         )
+
+
+def _text(share: Share, found: AtThreshold) -> str:
+    """``12.0 % (6 of 50; 95 % interval 5.6 % to 23.8 %)``."""
+    if share.value is None or share.low is None or share.high is None:
+        return "undefined (of no image)"
+    low, high = figure("recall", share.low), figure("recall", share.high)
+    interval = f"{100 * found.confidence:.6g} % interval {low} to {high}"
+    return f"{figure('recall', share.value)} ({share.hits:,} of {share.n:,}; {interval})"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.metrics.intervals import CONFIDENCE, wilson
-from tasks.metrics.metric import Metric
 
 
 class _Frozen(BaseModel):
@@ -48,18 +47,35 @@ class CurvePoint:
     called: int
 
 
+class Share(_Frozen):
+    """``hits`` of ``n`` with Wilson's interval; of nothing there is no share."""
+
+    hits: int = Field(ge=0)
+    n: int = Field(ge=0)
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, hits: int, n: int, confidence: float) -> Self:
+        if n == 0:
+            return cls(hits=hits, n=n, value=None, low=None, high=None)
+        low, high = wilson(hits, n, confidence)
+        return cls(hits=hits, n=n, value=hits / n, low=low, high=high)
+
+
 class AtThreshold(_Frozen):
     """The classifier with the threshold, against the model's own first predictions."""
 
-    recall: Metric
-    precision: Metric
-    own_recall: Metric
-    own_precision: Metric
-    called: int = Field(description="Images that are called the class.")
-    false_alarms: int = Field(description="Of them, images of other classes.")
+    confidence: float = Field(description="Of the intervals.")
+    recall: Share = Field(description="Of the images of the class, those that are called it.")
+    precision: Share = Field(description="Of the images that are called the class, those of it.")
+    own_recall: Share
+    own_precision: Share
+    false_alarms: int = Field(description="Images of other classes that are called the class.")
     new_false_alarms: int = Field(description="Of those, the ones that the model got otherwise.")
-    top1: Metric
-    own_top1: Metric
+    top1: Share
+    own_top1: Share
     fixed: int = Field(description="Images that are right only with the threshold.")
     broken: int = Field(description="Images that are right only without it.")
 
@@ -143,34 +159,29 @@ class ClassScores:
                 called=int(last[place]) + 1,
             )
 
-    def at(self, threshold: float) -> AtThreshold:
+    def at(self, threshold: float, confidence: float = CONFIDENCE) -> AtThreshold:
         """What a threshold makes of the samples."""
         called = self.score >= threshold
         right = np.where(called, self.positive, self.right_otherwise)
         false = called & ~self.positive
+        every = np.ones(len(called), dtype=bool)
+
+        def share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Share:
+            return Share.of(int((part & whole).sum()), int(whole.sum()), confidence)
+
         return AtThreshold(
-            recall=self._share("recall_at_threshold", called, self.positive),
-            precision=self._share("precision_at_threshold", self.positive, called),
-            own_recall=self._share("recall", self.called, self.positive),
-            own_precision=self._share("precision", self.positive, self.called),
-            called=int(called.sum()),
+            confidence=confidence,
+            recall=share(called, self.positive),
+            precision=share(self.positive, called),
+            own_recall=share(self.called, self.positive),
+            own_precision=share(self.positive, self.called),
             false_alarms=int(false.sum()),
             new_false_alarms=int((false & ~self.called).sum()),
-            top1=_top1(right),
-            own_top1=_top1(self.right),
+            top1=share(right, every),
+            own_top1=share(self.right, every),
             fixed=int((right & ~self.right).sum()),
             broken=int((self.right & ~right).sum()),
         )
-
-    def _share(self, name: str, part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Metric:
-        n = int(whole.sum())
-        if n == 0:
-            state: Literal["absent_class", "never_predicted"] = (
-                "never_predicted" if self.support else "absent_class"
-            )
-            return Metric.undefined(name, state, 0, self.class_index)
-        hits = int((part & whole).sum())
-        return Metric.proportion(name, hits, n, scope="class", class_index=self.class_index)
 
 
 def choose(curve: Sequence[CurvePoint], support: int, wanted: Wanted) -> CurvePoint | None:
@@ -186,9 +197,3 @@ def choose(curve: Sequence[CurvePoint], support: int, wanted: Wanted) -> CurvePo
         )
     reaching = [point for point in curve if wanted.is_reached(point.hits, point.called)]
     return reaching[-1] if reaching else None
-
-
-def _top1(right: NDArray[np.bool_]) -> Metric:
-    if not len(right):
-        return Metric.undefined("top1", "no_samples")
-    return Metric.proportion("top1", int(right.sum()), len(right))

@@ -35,7 +35,7 @@ def test_a_threshold_is_told_and_written(
     chances /= chances.sum(axis=1, keepdims=True)
     called = chances[:, 1].astype(np.float32) >= point["threshold"]
     assert (called & (TARGETS == 1)).sum() == point["expected"]["recall"]["hits"] >= 27
-    assert called.sum() == point["expected"]["called"]
+    assert called.sum() == point["expected"]["precision"]["n"]
     assert (point["class_id"], point["model_fingerprint"]) == ("id0001", "fingerprint-1")
     said = capsys.readouterr().out
     assert "class 1: a recall of 90.0 % is reached by a threshold of" in said

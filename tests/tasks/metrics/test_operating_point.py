@@ -112,7 +112,7 @@ def test_a_point_is_checked_again_under_other_scores() -> None:
     states = []
     for scores in (worse, few, none, None):
         (check,) = check_points([point.as_threshold(1)], lambda _, scores=scores: scores)
-        states.append((check.state, check.wanted_metric.state))
+        states.append((check.state, check.metrics[0].state))
     assert states == [
         ("missed", "defined"),
         ("undecided", "defined"),

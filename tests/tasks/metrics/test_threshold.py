@@ -122,14 +122,14 @@ def test_what_a_threshold_costs_is_what_the_rule_does(
     assert found.own_top1.value == accuracy_score(truth, without)
     assert found.fixed == ((with_it == truth) & (without != truth)).sum()
     assert found.broken == ((with_it != truth) & (without == truth)).sum()
-    assert found.called == (with_it == 1).sum()
+    assert found.precision.n == (with_it == 1).sum()
     assert found.false_alarms == ((with_it == 1) & (truth != 1)).sum()
     assert found.new_false_alarms == ((with_it == 1) & (truth != 1) & (without != 1)).sum()
     for ours, theirs in ((found.recall, with_it), (found.own_recall, without)):
         if (truth == 1).any():
             assert ours.value == recall_score(truth == 1, theirs == 1)
         else:
-            assert ours.state == "absent_class"
+            assert (ours.n, ours.value) == (0, None)
     for ours, theirs in ((found.precision, with_it), (found.own_precision, without)):
         if (theirs == 1).any():
             assert ours.value == precision_score(truth == 1, theirs == 1)
@@ -147,7 +147,7 @@ def test_samples_without_target_and_failures_have_no_part() -> None:
     nobody = ClassScores.of(prediction_rows(said).slice(1), scores.slice(1), 1)
     assert (len(nobody.score), nobody.support) == (0, 0)
     assert list(nobody.curve()) == []
-    assert nobody.at(0.5).top1.state == "no_samples"
+    assert nobody.at(0.5).top1.value is None
     assert len(ClassScores.joined([found, nobody, found]).score) == 2
 
 

@@ -12,7 +12,9 @@ from tasks.layout import PairName
 from tasks.metrics.aligned import MatchedBy, align
 from tasks.metrics.compare import Measured, compare
 from tasks.metrics.comparison import Comparison, Side
-from tasks.stored import StoredScoring, prediction_tables
+from tasks.stored import StoredScoring
+from tasks.targets.overlay import TargetOverlay
+from tasks.targets.rows import rows_under_targets, stored_overlay
 
 RECORD = "comparison.json"
 CHANGED = "changed.parquet"
@@ -39,19 +41,26 @@ def compare_stored(
 ) -> tuple[Comparison, pa.Table]:
     """The comparison of two stored evaluations, and all fixed and broken samples.
 
+    Targets that were laid over those of the dataset for the candidate count for both sides.
+
     Raises:
         InputError: they are of different datasets, splits or class lists.
         ShardError: predictions of one of them are missing or unreadable.
     """
     _check_comparable(baseline, candidate)
-    sides = (_measured(store, baseline), _measured(store, candidate))
+    overlay = stored_overlay(store, candidate.scoring)
+    sides = (_measured(store, baseline, overlay), _measured(store, candidate, overlay))
     digests, matched_by = None, _matched_by(baseline, candidate)
     if matched_by != "images":
         found = [_digests(store, side.evaluation.shards_folder) for side in (baseline, candidate)]
         digests = (found[0], found[1]) if found[0] is not None and found[1] is not None else None
         matched_by = "key" if digests is None else "sha256"
-    rows = align(sides[0].rows, sides[1].rows, digests)
-    return compare(*sides, rows, candidate.scoring.classes, matched_by)
+    several = None
+    if overlay is not None and overlay.kind == "acceptable":
+        several = overlay.rows["key"].combine_chunks()
+    rows = align(sides[0].rows, sides[1].rows, digests, several)
+    file = None if overlay is None else overlay.file
+    return compare(*sides, rows, candidate.scoring.classes, matched_by, file)
 
 
 def store_comparison(store: Store, comparison: Comparison, changed: pa.Table) -> str:
@@ -94,8 +103,9 @@ def _matched_by(baseline: StoredScoring, candidate: StoredScoring) -> MatchedBy:
     return "images" if same else "key"
 
 
-def _measured(store: Store, stored: StoredScoring) -> Measured:
-    tables = [table.select(COLUMNS) for table in prediction_tables(store, stored.evaluation)]
+def _measured(store: Store, stored: StoredScoring, overlay: TargetOverlay | None) -> Measured:
+    parts = rows_under_targets(store, stored.evaluation, overlay)
+    tables = [table.select(COLUMNS) for table in parts]
     if not tables:
         raise ShardError(f"evaluation {stored.evaluation.id} has no predictions; run it again")
     return Measured(side_of(stored), pa.concat_tables(tables).combine_chunks())

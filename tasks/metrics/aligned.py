@@ -36,12 +36,15 @@ class AlignedRows:
         candidate: of the same samples; its targets are those that count.
         only_baseline: samples that the candidate does not have.
         only_candidate: samples that the baseline does not have.
+        several: which common samples have several acceptable labels, so that each side's target is
+            the one of them that it ranks best.
     """
 
     baseline: pa.Table
     candidate: pa.Table
     only_baseline: int
     only_candidate: int
+    several: Bools
 
     @property
     def common(self) -> int:
@@ -59,10 +62,17 @@ class AlignedRows:
     @property
     def retargeted(self) -> Bools:
         """Which labelled samples the baseline was measured on under another target, or none."""
-        ours = self.candidate["target"].fill_null(-1).to_numpy()
-        theirs = self.baseline["target"].fill_null(-1).to_numpy()
-        other: Bools = ours != theirs
-        return self.labelled & other
+        other: Bools = _targets(self.candidate) != _targets(self.baseline)
+        return self.labelled & other & ~self.several
+
+    def right(self, k: int) -> tuple[Bools, Bools]:
+        """Who has the target among the first k predictions: the baseline, the candidate.
+
+        All rows must be labelled and predicted by both. The candidate's targets count.
+        """
+        ours, theirs = _targets(self.candidate), _targets(self.baseline)
+        theirs = np.where(self.several, theirs, ours)
+        return right(self.baseline, theirs, k), right(self.candidate, ours, k)
 
     def kept(self, mask: Bools) -> "AlignedRows":
         """The samples of the mask only."""
@@ -72,6 +82,7 @@ class AlignedRows:
             self.candidate.filter(chosen),
             self.only_baseline,
             self.only_candidate,
+            self.several[mask],
         )
 
 
@@ -79,13 +90,15 @@ def align(
     baseline: pa.Table,
     candidate: pa.Table,
     digests: tuple[pa.Table, pa.Table] | None = None,
+    several: pa.Array | None = None,
 ) -> AlignedRows:
     """The rows that stand for the same sample, in the candidate's order.
 
     ``digests`` are tables (key, sha256) of both; with them a sample is common only if its image is.
+    ``several`` are the keys that have several acceptable labels.
     """
     if baseline["key"].equals(candidate["key"]) and digests is None:
-        return AlignedRows(baseline, candidate, 0, 0)
+        return AlignedRows(baseline, candidate, 0, 0, _among(candidate, several))
     place = pc.index_in(candidate["key"], value_set=baseline["key"].combine_chunks())
     common = _valid(place)
     if digests is not None:
@@ -96,11 +109,13 @@ def align(
         safe = place.fill_null(0).to_numpy()
         common = common & np.asarray(ours == theirs[safe]) if len(theirs) else common
     places = pa.array(place.to_numpy()[common].astype(np.int64))
+    ours = candidate.filter(pa.array(common))
     return AlignedRows(
         baseline=baseline.take(places),
-        candidate=candidate.filter(pa.array(common)),
+        candidate=ours,
         only_baseline=len(baseline) - int(common.sum()),
         only_candidate=len(candidate) - int(common.sum()),
+        several=_among(ours, several),
     )
 
 
@@ -125,8 +140,7 @@ def changed_rows(rows: AlignedRows) -> pa.Table:
     Broken ones first; within each the surest mistake first: the confidence of the model that is
     wrong, then by key. All rows must be labelled and predicted by both.
     """
-    targets = rows.candidate["target"].to_numpy()
-    before, after = (right(side, targets, 1) for side in (rows.baseline, rows.candidate))
+    before, after = rows.right(1)
     changed = rows.kept(before != after)
     broken = before[before != after]
     table = pa.table(
@@ -153,6 +167,18 @@ def _said(side: str, rows: pa.Table) -> dict[str, pa.ChunkedArray]:
         f"{side}_prediction": pc.list_element(rows["topk"], 0),
         f"{side}_confidence": pc.list_element(rows["topk_prob"], 0),
     }
+
+
+def _targets(rows: pa.Table) -> NDArray[np.int64]:
+    """−1 where there is none."""
+    targets: NDArray[np.int64] = rows["target"].fill_null(-1).to_numpy().astype(np.int64)
+    return targets
+
+
+def _among(rows: pa.Table, keys: pa.Array | None) -> Bools:
+    if keys is None:
+        return np.zeros(len(rows), dtype=bool)
+    return np.asarray(pc.is_in(rows["key"], keys).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _whole(rows: pa.Table) -> Bools:

@@ -47,6 +47,7 @@ def compare(
     rows: AlignedRows,
     classes: ClassList,
     matched_by: MatchedBy,
+    targets_file: str | None = None,
 ) -> tuple[Comparison, pa.Table]:
     """The comparison, and every fixed and broken sample (``aligned.CHANGED``).
 
@@ -56,6 +57,7 @@ def compare(
         rows: their common samples.
         classes: the same on both sides.
         matched_by: how they were found to be common.
+        targets_file: the file that replaced targets of the dataset, where one did.
     """
     predicted, labelled = rows.predicted, rows.labelled
     both = rows.kept(predicted & labelled)
@@ -76,6 +78,7 @@ def compare(
         class_names=classes.names,
         paired=paired,
         matched_by=matched_by,
+        targets_file=targets_file,
         common=rows.common,
         only_baseline=rows.only_baseline,
         only_candidate=rows.only_candidate,
@@ -112,8 +115,7 @@ def _failed(rows: pa.Table, labelled: NDArray[np.bool_]) -> int:
 
 
 def _fourfold(both: AlignedRows, k: int) -> Fourfold:
-    targets = both.candidate["target"].to_numpy()
-    before, after = (right(side, targets, k) for side in (both.baseline, both.candidate))
+    before, after = both.right(k)
     return Fourfold(
         both_right=int((before & after).sum()),
         fixed=int((after & ~before).sum()),
@@ -206,7 +208,7 @@ def _churn(predicted: AlignedRows) -> Metric:
 
 def _class_changes(both: AlignedRows, classes: int) -> tuple[Change, ...]:
     targets = both.candidate["target"].to_numpy().astype(np.int64)
-    before, after = (right(side, targets, 1) for side in (both.baseline, both.candidate))
+    before, after = both.right(1)
     support = np.bincount(targets, minlength=classes)
     present = np.flatnonzero(support)
 

@@ -53,6 +53,9 @@ class Comparison(Record):
     class_names: tuple[str, ...]
     paired: bool = Field(description="Whether both were measured on the same images.")
     matched_by: MatchedBy
+    targets_file: str | None = Field(
+        default=None, description="What replaced targets of the dataset, on both sides."
+    )
     common: int = Field(description="Samples that both have.")
     only_baseline: int
     only_candidate: int

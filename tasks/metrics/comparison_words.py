@@ -87,6 +87,8 @@ def basis(comparison: Comparison) -> tuple[str, ...]:
             f"{comparison.only_candidate:,} only in the candidate's; fixed, broken and classes are "
             f"of the common ones."
         )
+    if comparison.targets_file:
+        lines.append(f"The targets of {comparison.targets_file} count for both.")
     for count, why in (
         (comparison.unlabelled, "without a label"),
         (comparison.failed_baseline, "that the baseline could not predict"),

@@ -9,6 +9,8 @@ from shards.errors import InputError, ShardError
 from shards.store import Store
 from tasks.comparisons import CHANGED, compare_stored, read_comparison, store_comparison
 from tasks.stored import StoredScoring
+from tasks.targets.overlay import TargetOverlay
+from tasks.targets.rescoring import rescore
 from tests.support.stored import logits, pair_name, store_evaluation
 
 TARGETS = np.arange(60) % 3
@@ -67,3 +69,26 @@ def test_what_cannot_be_compared_is_refused(store: Store) -> None:
     wider = store_evaluation(store, pair_name("w"), logits(TARGETS, 4, 1, 1), TARGETS.tolist())
     with pytest.raises(InputError, match="different class lists"):
         compare_stored(store, old, wider)
+
+
+def test_corrected_targets_of_the_candidate_count_for_both(store: Store) -> None:
+    old, new = evaluated(store, "old", 1), evaluated(store, "new", 2)
+    wrong = {f"{row:05d}": [(target + 1) % 3] for row, target in enumerate(TARGETS.tolist())}
+    overlay = TargetOverlay.of(wrong, "corrected", file="corrected.csv")
+    rescored = StoredScoring(new.evaluation, rescore(store, new, overlay))
+    found, _ = compare_stored(store, old, rescored)
+    assert (found.targets_file, found.retargeted) == ("corrected.csv", 0)
+    assert found.both_right + found.fixed == rescored.scoring.metric("top1").hits
+    assert found.both_right + found.broken == rescore(store, old, overlay).metric("top1").hits
+    assert found.id != compare_stored(store, old, new)[0].id
+
+
+def test_of_several_acceptable_labels_each_side_may_have_another(store: Store) -> None:
+    old, new = evaluated(store, "old", 1), evaluated(store, "new", 2)
+    every = {f"{row:05d}": [0, 1, 2] for row in range(30)}
+    overlay = TargetOverlay.of(every, "acceptable", file="real.json")
+    rescored = StoredScoring(new.evaluation, rescore(store, new, overlay))
+    found, _ = compare_stored(store, old, rescored)
+    assert found.both_right + found.broken == rescore(store, old, overlay).metric("top1").hits
+    assert found.both_right + found.fixed == rescored.scoring.metric("top1").hits
+    assert found.retargeted == 0

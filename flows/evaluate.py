@@ -13,7 +13,7 @@ from shards.errors import InputError, NightmarkError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
 from tasks.aggregate import aggregate
-from tasks.gates.gate import Verdict
+from tasks.gates.verdict import Verdict
 from tasks.import_predictions import import_predictions
 from tasks.infer import InferenceRun, infer
 from tasks.judge import judge_scoring

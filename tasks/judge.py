@@ -6,7 +6,9 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from shards.errors import InputError
-from tasks.gates.gate import Gate, Verdict, judge
+from tasks.gates.gate import Gate
+from tasks.gates.judging import judge
+from tasks.gates.verdict import Verdict
 from tasks.metrics.scoring import Scoring
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.gates.gate import Verdict, overall_state
+from tasks.gates.verdict import Verdict, overall_state
 from tasks.health.finding import Finding
 from tasks.records import Pair, Record
 

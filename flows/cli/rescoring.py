@@ -14,7 +14,7 @@ from conf.plan import Plan
 from flows.cli.console import ERR, OUT, STATE_STYLES
 from shards.errors import InputError
 from shards.store import Store
-from tasks.gates.gate import judge
+from tasks.gates.judging import judge
 from tasks.layout import PairName
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring

@@ -1,78 +1,81 @@
-"""Gates and verdicts: a requirement, and whether a scoring meets it, judged on the interval.
-
-Policies:
-    ``proven``: passed if the whole interval is on the right side of the bound, failed if the whole
-        interval is on the wrong side, else inconclusive.
-    ``not_disproven``: failed if the whole interval is on the wrong side, else passed.
-    ``point``: the value alone decides.
-
-Where one of many classes could fail by chance, the interval that fails a class is widened after
-Bonferroni (confidence 1 − α/m over m classes). To prove that *every* class is good enough needs no
-such correction: it is an intersection-union test (Berger 1982).
-"""
+"""A gate: a requirement on a metric, on its level or on its change against the baseline."""
 
 import math
-from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.gates.sentences import (
-    Demand,
-    Judged,
-    Policy,
-    VerdictState,
-    class_sentence,
-    overall_sentence,
-)
+from tasks.gates.bands import Bands
+from tasks.gates.sentences import Demand, Policy
 from tasks.metrics.intervals import CONFIDENCE
-from tasks.metrics.metric import Metric
-from tasks.metrics.scoring import Scoring
 from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES, UNCOUNTED, is_overall
-from tasks.metrics.words import LOSSES, metric_title
+from tasks.metrics.words import LOSSES, PLAIN, metric_title
+from tasks.predictions.schema import TOP_K
 
-SHOWN_CLASSES = 10
-ORDER: tuple[VerdictState, ...] = ("failed", "inconclusive", "passed")
-"""Of several states the first of these counts."""
+PAIRED_NAMES = (*(f"top{k}" for k in range(1, TOP_K + 1)), "nll", "brier")
+"""Overall metrics of which a comparison has the paired change and its interval."""
+PAIRED_CLASS_NAMES = ("recall",)
+GateScope = Literal["overall", "each_class", "worst_class", "slice"]
+CHANGE_KEYS = ("max_drop", "max_rise", "min_gain")
 
 
 class Gate(BaseModel):
-    """A requirement on one metric: overall, of each class, or of the classes named."""
+    """A requirement on one metric: overall, of classes, or of slices of the samples."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: str = Field(description=f"One of {', '.join((*OVERALL_NAMES, *CLASS_NAMES))}.")
-    scope: Literal["overall", "each_class"] = "overall"
+    scope: GateScope = "overall"
     classes: tuple[str, ...] | None = Field(
         default=None,
         min_length=1,
         description="Class ids or unique names; then only these are judged.",
     )
+    slices: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="scope slice: only these, as `field=value`, or `field` for all its values.",
+    )
     min: float | None = None
     max: float | None = None
+    max_drop: float | None = Field(
+        default=None,
+        description="How far it may lie below the baseline (a non-inferiority margin; 0.01 is one "
+        "point).",
+    )
+    max_rise: float | None = Field(
+        default=None, description="nll, brier: how far it may lie above the baseline."
+    )
+    min_gain: float | None = Field(
+        default=None, description="How much better than the baseline it must be."
+    )
+    relative: bool = Field(
+        default=False, description="The change is a share of the baseline's value."
+    )
     policy: Policy | None = Field(
-        default=None, description="Default: proven; for each_class, not_disproven."
+        default=None, description="Default: proven; for each_class and the like, not_disproven."
     )
     confidence: Annotated[float, Field(gt=0, lt=1)] = CONFIDENCE
     severity: Literal["fail", "warn"] = "fail"
+    bands: Bands | None = Field(default=None, description="What to call the figure in words.")
     datasets: tuple[str, ...] | None = Field(default=None, description="Only on these datasets.")
     models: tuple[str, ...] | None = Field(default=None, description="Only for these models.")
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("a gate needs `min` or `max`")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        top = math.inf if self.metric in LOSSES else 1.0
-        for bound in (self.min, self.max):
-            if bound is not None and not (math.isfinite(bound) and 0 <= bound <= top):
-                limits = "at least 0" if self.metric in LOSSES else "a share between 0 and 1"
-                raise ValueError(f"the bound {bound} must be {limits}")
-        names = CLASS_NAMES if self.per_class else OVERALL_NAMES
-        known = self.metric in names or (not self.per_class and is_overall(self.metric))
-        if not known:
-            raise ValueError(f"{self.metric!r} is no such metric; allowed here: {', '.join(names)}")
+        faults = (
+            self._fault_of_scope(),
+            self._fault_of_bands(),
+            self._fault_of_change() if self.is_change else self._fault_of_level(),
+        )
+        for fault in faults:
+            if fault:
+                raise ValueError(fault)
+        names = self._names()
+        is_level = not (self.per_class or self.is_change)
+        if self.metric not in names and not (is_level and is_overall(self.metric)):
+            what = "has no change that is compared" if self.is_change else "is no such metric"
+            raise ValueError(f"{self.metric!r} {what}; allowed here: {', '.join(names)}")
         if self.confidence != CONFIDENCE and self.metric in UNCOUNTED:
             raise ValueError(
                 f"{self.metric} has its interval at {CONFIDENCE} only; leave out `confidence`"
@@ -80,17 +83,40 @@ class Gate(BaseModel):
         return self
 
     @property
+    def is_change(self) -> bool:
+        """Whether it is judged on the change against the baseline."""
+        return any(getattr(self, key) is not None for key in CHANGE_KEYS)
+
+    @property
     def per_class(self) -> bool:
-        return self.scope == "each_class" or self.classes is not None
+        return self.scope in ("each_class", "worst_class") or self.classes is not None
 
     @property
     def effective_policy(self) -> Policy:
-        default: Policy = "not_disproven" if self.scope == "each_class" else "proven"
+        # What someone named is to be proven; among all of many, some look bad by chance.
+        is_one = self.scope == "overall" or self.slices is not None
+        default: Policy = "proven" if is_one else "not_disproven"
         return self.policy or default
 
     @property
     def demand(self) -> Demand:
-        return Demand(self.metric, self.min, self.max, self.effective_policy, self.confidence)
+        return Demand(
+            metric=self.metric,
+            low=self.min,
+            high=self.max,
+            policy=self.effective_policy,
+            confidence=self.confidence,
+            least_gain=self.least_gain,
+            relative=self.relative,
+        )
+
+    @property
+    def least_gain(self) -> float | None:
+        """By how much the candidate must at least be better; negative where it may be worse."""
+        if self.min_gain is not None:
+            return self.min_gain
+        margin = self.max_drop if self.max_drop is not None else self.max_rise
+        return None if margin is None else -margin
 
     def applies_to(self, dataset: str, model: str) -> bool:
         return (self.datasets is None or dataset in self.datasets) and (
@@ -98,116 +124,74 @@ class Gate(BaseModel):
         )
 
     def __str__(self) -> str:
-        scope = "overall" if not self.per_class else "of each class"
+        match self.scope:
+            case "worst_class":
+                scope = "of the worst class"
+            case "each_class":
+                scope = "of each class"
+            case "slice":
+                scope = "of each slice"
+            case "overall":
+                scope = "overall"
         if self.classes is not None:
-            scope = f"of {', '.join(self.classes)}"
+            worst = "the worst of " if self.scope == "worst_class" else ""
+            scope = f"of {worst}{', '.join(self.classes)}"
+        if self.slices is not None:
+            scope = f"of {', '.join(self.slices)}"
         return f"{metric_title(self.metric)} {scope} {self.demand}"
 
+    def _names(self) -> tuple[str, ...]:
+        if self.per_class:
+            return PAIRED_CLASS_NAMES if self.is_change else CLASS_NAMES
+        return PAIRED_NAMES if self.is_change else OVERALL_NAMES
 
-class Verdict(BaseModel):
-    """What became of one gate, and the metrics that decided it, the worst first."""
+    def _fault_of_scope(self) -> str | None:
+        if self.slices is not None and self.scope != "slice":
+            return "`slices` needs `scope: slice`"
+        if self.scope == "slice" and self.classes is not None:
+            return "`classes` and `scope: slice` exclude each other; write two gates"
+        if self.scope == "slice" and self.is_change:
+            return "slices are not compared with the baseline; give `min` or `max`"
+        if self.scope == "worst_class" and self.max is not None:
+            return "the worst class is the lowest; `scope: worst_class` needs `min`"
+        return None
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def _fault_of_change(self) -> str | None:
+        given = [key for key in CHANGE_KEYS if getattr(self, key) is not None]
+        if len(given) > 1:
+            return f"`{given[0]}` and `{given[1]}` exclude each other; write two gates"
+        if self.min is not None or self.max is not None:
+            return f"a level (`min`, `max`) and a change (`{given[0]}`) are two gates; write both"
+        is_loss = self.metric in LOSSES
+        if given[0] == ("max_drop" if is_loss else "max_rise"):
+            other = "max_rise" if is_loss else "max_drop"
+            return f"{self.metric} gets worse when it {'rises' if is_loss else 'drops'}: `{other}`"
+        bound = abs(self.least_gain or 0.0)
+        top = math.inf if is_loss and not self.relative else 1.0
+        if getattr(self, given[0]) < 0 or not math.isfinite(bound) or bound > top:
+            limits = "at least 0" if math.isinf(top) else "a share between 0 and 1"
+            return f"`{given[0]}` must be {limits} (0.01 is one point)"
+        return None
 
-    gate: Gate
-    state: VerdictState
-    sentence: str
-    evidence: tuple[Metric, ...]
-    judged: int = Field(description="Metrics that were judged (classes, for a gate on classes).")
-    failing: int = Field(description="How many of them failed.")
+    def _fault_of_bands(self) -> str | None:
+        if self.bands is None:
+            return None
+        if self.scope != "overall" or self.per_class:
+            return "`bands` belong to an overall gate"
+        if self.is_change or self.metric in PLAIN:
+            return "`bands` are of shares, not of losses or changes"
+        return None
 
-
-def judge(gate: Gate, scoring: Scoring) -> Verdict:
-    """Whether the scoring meets the gate.
-
-    Raises:
-        ValueError: the gate names a class that the dataset does not have, or has twice.
-    """
-    if not gate.per_class:
-        metric = scoring.metric(gate.metric)
-        state = _state(gate, metric, correction=1)
-        return Verdict(
-            gate=gate,
-            state=state,
-            sentence=overall_sentence(metric, state, gate.demand),
-            evidence=(metric,),
-            judged=1,
-            failing=int(state == "failed"),
-        )
-    wanted = _class_indices(gate, scoring)
-    metrics = [m for m in scoring.per_class if m.name == gate.metric and m.class_index in wanted]
-    return _judge_classes(gate, metrics, scoring)
-
-
-def overall_state(verdicts: Sequence[Verdict]) -> VerdictState:
-    """One state for all gates that can fail: failed before inconclusive before passed.
-
-    Without any applicable gate nothing was required, so nothing is proven: ``inconclusive``.
-    """
-    states = {v.state for v in verdicts if v.gate.severity == "fail"}
-    return next((state for state in ORDER if state in states), "inconclusive")
-
-
-def _judge_classes(gate: Gate, metrics: list[Metric], scoring: Scoring) -> Verdict:
-    # A class that someone named must be judged; in "each class" an absent one is left out.
-    named = gate.classes is not None
-    judged = [m for m in metrics if named or m.state in ("defined", "infinite")]
-    correction = max(len(judged), 1)
-    states = [_state(gate, metric, correction) for metric in judged]
-    state: VerdictState = next((s for s in ORDER if s in states), "not_applicable")
-    ranked = sorted(zip(states, judged, strict=True), key=lambda pair: _badness(gate, *pair))
-    evidence = tuple(metric for _, metric in ranked[:SHOWN_CLASSES])
-    counts = Judged(len(judged), states.count(state), left_out=len(metrics) - len(judged))
-    return Verdict(
-        gate=gate,
-        state=state,
-        sentence=class_sentence(evidence, state, scoring.classes, gate.demand, counts),
-        evidence=evidence,
-        judged=len(judged),
-        failing=states.count("failed"),
-    )
-
-
-def _state(gate: Gate, metric: Metric, correction: int) -> VerdictState:
-    if metric.state == "infinite":
-        return "failed" if gate.max is not None else "passed"
-    if metric.value is None:
-        return "inconclusive"
-    if gate.effective_policy == "point":
-        return "passed" if _within(gate, metric.value, metric.value) else "failed"
-    alpha = 1 - gate.confidence
-    strict = metric.interval(1 - alpha / correction)
-    if strict is not None and _outside(gate, *strict):
-        return "failed"
-    if gate.effective_policy == "not_disproven":
-        return "passed"
-    plain = metric.interval(gate.confidence)
-    return "passed" if plain is not None and _within(gate, *plain) else "inconclusive"
-
-
-def _within(gate: Gate, low: float, high: float) -> bool:
-    return (gate.min is None or low >= gate.min) and (gate.max is None or high <= gate.max)
-
-
-def _outside(gate: Gate, low: float, high: float) -> bool:
-    return (gate.min is not None and high < gate.min) or (gate.max is not None and low > gate.max)
-
-
-def _badness(gate: Gate, state: VerdictState, metric: Metric) -> tuple[int, float]:
-    if metric.value is None:
-        return ORDER.index(state), math.inf
-    return ORDER.index(state), metric.value if gate.min is not None else -metric.value
-
-
-def _class_indices(gate: Gate, scoring: Scoring) -> set[int]:
-    if gate.classes is None:
-        return set(range(len(scoring.class_ids)))
-    found: set[int] = set()
-    for wanted in gate.classes:
-        named = [i for i, name in enumerate(scoring.class_names) if name == wanted]
-        indices = [i for i, key in enumerate(scoring.class_ids) if key == wanted] or named
-        if len(indices) != 1:
-            fault = "is no class of" if not indices else "names several classes of"
-            raise ValueError(f"gate {gate}: {wanted!r} {fault} {scoring.pair}; use the class id")
-        found.update(indices)
-    return found
+    def _fault_of_level(self) -> str | None:
+        if self.relative:
+            return "`relative` belongs to `max_drop`, `max_rise` or `min_gain`"
+        if self.min is None and self.max is None:
+            return "a gate needs `min` or `max`, or a change: `max_drop`, `max_rise`, `min_gain`"
+        if self.min is not None and self.max is not None and self.min > self.max:
+            return f"min {self.min} is above max {self.max}"
+        top = math.inf if self.metric in LOSSES else 1.0
+        for bound in (self.min, self.max):
+            if bound is not None and not (math.isfinite(bound) and 0 <= bound <= top):
+                limits = "at least 0" if self.metric in LOSSES else "a share between 0 and 1"
+                return f"the bound {bound} must be {limits}"
+        return None

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shards.sample import ClassList
+from tasks.metrics.change import CHANGE_SENTENCES, Change
+from tasks.metrics.comparison_words import change_text
 from tasks.metrics.metric import STATE_SENTENCES, Metric
-from tasks.metrics.words import counted, figure, metric_title
+from tasks.metrics.words import LOSSES, counted, figure, metric_title
 
 Policy = Literal["proven", "not_disproven", "point"]
 VerdictState = Literal["passed", "failed", "inconclusive", "not_applicable"]
@@ -19,16 +21,26 @@ MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a gate demands of a metric, and how it is judged."""
+    """What a gate demands of a metric, and how it is judged.
+
+    Attributes:
+        least_gain: by how much it must at least be better than the baseline (negative: it may be
+            worse by so much), in place of ``low`` and ``high``.
+        relative: whether ``least_gain`` is a share of the baseline's value.
+    """
 
     metric: str
     low: float | None
     high: float | None
     policy: Policy
     confidence: float
+    least_gain: float | None = None
+    relative: bool = False
 
     def __str__(self) -> str:
-        """``at least 75.0 %``."""
+        """``at least 75.0 %``, or ``at most 1.0 points below the baseline``."""
+        if self.least_gain is not None:
+            return self._change()
         parts = []
         if self.low is not None:
             parts.append(f"at least {figure(self.metric, self.low)}")
@@ -36,14 +48,32 @@ class Demand:
             parts.append(f"at most {figure(self.metric, self.high)}")
         return " and ".join(parts)
 
+    def _change(self) -> str:
+        gain = self.least_gain or 0.0
+        is_loss = self.metric in LOSSES
+        below = (gain > 0) == is_loss
+        limit = "at least" if gain > 0 else "at most"
+        if gain == 0:
+            return f"not {'above' if is_loss else 'below'} the baseline"
+        if self.relative:
+            size = f"{100 * abs(gain):.4g} % of its value"
+        else:
+            size = f"{abs(gain):.4g}" if is_loss else f"{100 * abs(gain):.1f} points"
+        return f"{limit} {size} {'below' if below else 'above'} the baseline"
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How many classes were judged, how many of them decided, how many were left out."""
+    """How many classes (or slices) were judged, how many of them decided, how many were left out.
+
+    Attributes:
+        of: what is counted, singular and plural.
+    """
 
     judged: int
     deciding: int
     left_out: int
+    of: tuple[str, str] = ("class", "classes")
 
 
 def with_interval(metric: Metric, confidence: float) -> str:
@@ -69,17 +99,21 @@ def overall_sentence(metric: Metric, state: VerdictState, demand: Demand) -> str
         f"{metric_title(metric.name)} is {with_interval(metric, demand.confidence)}; "
         f"{demand} is required"
     )
+    if state == "inconclusive" and metric.value is None:
+        return f"{said}, and cannot be judged."
+    return f"{said}{_ending(state, demand, metric.n)}"
+
+
+def _ending(state: VerdictState, demand: Demand, n: int) -> str:
     match state:
         case "passed" if demand.policy == "not_disproven":
-            return f"{said}, and nothing shows that it is missed."
+            return ", and nothing shows that it is missed."
         case "passed":
-            return f"{said}, and that is met."
+            return ", and that is met."
         case "failed":
-            return f"{said}, and that is missed."
-        case _ if metric.value is None:
-            return f"{said}, and cannot be judged."
+            return ", and that is missed."
         case _:
-            return f"{said}; {counted(metric.n, 'image is', 'images are')} too few to tell."
+            return f"; {counted(n, 'image is', 'images are')} too few to tell."
 
 
 def class_sentence(
@@ -93,38 +127,79 @@ def class_sentence(
     title = metric_title(demand.metric)
     rest = ""
     if counts.left_out:
-        left = counted(counts.left_out, "class", "classes")
+        left = counted(counts.left_out, *counts.of)
         rest = f" {left} without a figure {'was' if counts.left_out == 1 else 'were'} left out."
     if not worst:
-        return f"No class has a {title.lower()}, so that {demand} cannot be judged.{rest}"
+        return f"No {counts.of[0]} has a {title.lower()}, so that {demand} cannot be judged.{rest}"
+    first = worst[0]
+    name = first.slice or classes.names[first.class_index or 0]
+    confidence = deciding_confidence(demand, state, counts.judged)
+    said = f"{title} of {name} is {with_interval(first, confidence)}"
+    meaning = "" if first.slice else _meaning(first, name)
+    return _of_many(said, state, demand, counts, meaning) + rest
+
+
+def deciding_confidence(demand: Demand, state: VerdictState, judged: int) -> float:
+    """What failed did so at the corrected confidence; that is the interval to show."""
+    is_corrected = state == "failed" and demand.policy != "point"
+    return 1 - (1 - demand.confidence) / judged if is_corrected else demand.confidence
+
+
+def class_change_sentence(
+    worst: Sequence[Change],
+    state: VerdictState,
+    classes: ClassList,
+    demand: Demand,
+    counts: Judged,
+) -> str:
+    """Why a gate on the changes of classes came out as it did; ``worst`` is ordered worst first."""
+    title = metric_title(demand.metric)
+    if not worst:
+        return f"No class has a {title.lower()} to compare, so that {demand} cannot be judged."
     first = worst[0]
     name = classes.names[first.class_index or 0]
-    # What failed did so at the corrected confidence; that is the interval to show.
-    corrected = 1 - (1 - demand.confidence) / counts.judged
-    is_corrected = state == "failed" and demand.policy != "point"
-    confidence = corrected if is_corrected else demand.confidence
-    said = f"{title} of {name} is {with_interval(first, confidence)}"
+    if first.difference is None:
+        said = f"{title} of {name} {CHANGE_SENTENCES[first.state]}"
+    else:
+        confidence = deciding_confidence(demand, state, counts.judged)
+        said = f"{title} of {name} changed by {change_text(first, confidence)}"
+    return _of_many(said, state, demand, counts, "")
+
+
+def change_sentence(change: Change, state: VerdictState, demand: Demand) -> str:
+    """Why a gate on the change of an overall metric came out as it did."""
+    title = metric_title(change.metric)
+    if change.difference is None:
+        why = CHANGE_SENTENCES[change.state]
+        return f"{title} {why}; {demand} is required, and cannot be judged."
+    said = f"{title} changed by {change_text(change, demand.confidence)}; {demand} is required"
+    return f"{said}{_ending(state, demand, change.n)}"
+
+
+def _of_many(said: str, state: VerdictState, demand: Demand, counts: Judged, meaning: str) -> str:
     match state:
         case "passed":
-            return f"{_all_passed(demand, counts.judged)}; the worst: {said}.{rest}"
+            return f"{_all_passed(demand, counts)}; the worst: {said}."
         case "failed":
             more = ""
             if counts.deciding > 1:
-                more = f" {counts.deciding} of {counts.judged} classes miss it."
-            return f"{said}; {demand} is required.{_meaning(first, name)}{more}{rest}"
+                more = f" {counts.deciding} of {counts.judged} {counts.of[1]} miss it."
+            return f"{said}; {demand} is required.{meaning}{more}"
         case _:
-            return f"{said}; {demand} is required, and it is too close or too few to tell.{rest}"
+            return f"{said}; {demand} is required, and it is too close or too few to tell."
 
 
-def _all_passed(demand: Demand, judged: int) -> str:
-    classes = "The class" if judged == 1 else f"Each of {judged} classes"
+def _all_passed(demand: Demand, counts: Judged) -> str:
+    one, many = counts.of
+    every = f"The {one}" if counts.judged == 1 else f"Each of {counts.judged} {many}"
+    is_change = demand.least_gain is not None
     match demand.policy:
         case "proven":
-            return f"{classes} is shown to have {demand}"
+            return f"{every} is shown to {'lie' if is_change else 'have'} {demand}"
         case "point":
-            return f"{classes} has {demand}"
+            return f"{every} {'lies' if is_change else 'has'} {demand}"
         case "not_disproven":
-            return f"No class of {judged} is shown to miss {demand}"
+            return f"No {one} of {counts.judged} is shown to miss {demand}"
 
 
 def _meaning(metric: Metric, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tasks.gates.gate import Verdict
+from tasks.gates.verdict import Verdict
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import counted
 from tasks.night import Outcome

@@ -82,7 +82,16 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             changed("    min: 0.5", "    minimum: 0.5"),
             14,
             "gates.0.minimum",
-            "metric, scope, classes, min, max, policy, confidence, severity, datasets, models",
+            (
+                "metric, scope, classes, slices, min, max, max_drop, max_rise, min_gain, "
+                "relative, policy, confidence, severity, bands, datasets, models"
+            ),
+        ),
+        (
+            changed("    min: 0.5\n", "    min: 0.5\n    bands: {poor: 0.1}\n"),
+            15,
+            "gates.0.bands.poor",
+            "fair, good, strong",
         ),
         (
             changed("    datasets: [d]", "    dataset: [d]"),
@@ -148,7 +157,21 @@ def test_an_unknown_key(write: Write, text: str, line: int, key: str, allowed: s
             15,
             "gates.1.preset: input should be 'cifar10' or 'imagenet' (found 'cifar11')",
         ),
-        (changed("    min: 0.5\n", ""), 13, "gates.0: a gate needs `min` or `max`"),
+        (
+            changed("    min: 0.5\n", ""),
+            13,
+            "gates.0: a gate needs `min` or `max`, or a change: `max_drop`, `max_rise`, `min_gain`",
+        ),
+        (
+            changed("    min: 0.5\n", "    min: 0.5\n    max_drop: 0.01\n"),
+            13,
+            "gates.0: a level (`min`, `max`) and a change (`max_drop`) are two gates; write both",
+        ),
+        (
+            changed("    min: 0.5\n", "    min: 0.5\n    bands: {good: 0.9, fair: 0.95}\n"),
+            15,
+            "gates.0.bands: bands must rise from `fair` over `good` to `strong`",
+        ),
         (
             changed("    location: images", "    location: package:not_there/x"),
             6,

@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from shards.errors import ShardError
-from tasks.gates.gate import Gate, Verdict, VerdictState
+from tasks.gates.gate import Gate
+from tasks.gates.sentences import VerdictState
+from tasks.gates.verdict import Verdict
 from tasks.night import (
     SEVERITY,
     Night,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from shards.sample import ClassList
-from tasks.gates.gate import Gate, judge
+from tasks.gates.gate import Gate
+from tasks.gates.judging import judge
 from tasks.metrics.scoring import Scoring, compose_scoring
 from tasks.metrics.tallies import Tallies
 from tasks.models.spec import Numerics

@@ -1,0 +1,42 @@
+"""Which classes and slices of a scoring a gate is about."""
+
+from tasks.gates.gate import Gate
+from tasks.metrics.metric import Metric
+from tasks.metrics.scoring import Scoring
+
+
+def class_indices(gate: Gate, scoring: Scoring) -> frozenset[int]:
+    """The classes that the gate names, or all. Raises ValueError for a foreign or unclear name."""
+    if gate.classes is None:
+        return frozenset(range(len(scoring.class_ids)))
+    found: set[int] = set()
+    for wanted in gate.classes:
+        named = [i for i, name in enumerate(scoring.class_names) if name == wanted]
+        indices = [i for i, key in enumerate(scoring.class_ids) if key == wanted] or named
+        if len(indices) != 1:
+            fault = "is no class of" if not indices else "names several classes of"
+            raise ValueError(f"gate {gate}: {wanted!r} {fault} {scoring.pair}; use the class id")
+        found.update(indices)
+    return frozenset(found)
+
+
+def slice_metrics(gate: Gate, scoring: Scoring) -> list[Metric]:
+    """The gate's metric in the slices that it names, or in all.
+
+    Raises:
+        ValueError: a named slice, or the metric in any slice, is not in the scoring.
+    """
+    metrics = [metric for metric in scoring.slices if metric.name == gate.metric]
+    known = [metric.slice or "" for metric in metrics]
+    for wanted in gate.slices or ():
+        if not any(_is_of(name, wanted) for name in known):
+            there = f"there are: {', '.join(known[:20])}" if known else "it has no slices"
+            raise ValueError(f"gate {gate}: {scoring.pair} has no slice {wanted!r}; {there}")
+    if gate.slices is None:
+        return metrics
+    return [m for m in metrics if any(_is_of(m.slice or "", wanted) for wanted in gate.slices)]
+
+
+def _is_of(name: str, wanted: str) -> bool:
+    """Whether a slice ``field=value`` is the one wanted, or a value of the field wanted."""
+    return name == wanted or name.partition("=")[0] == wanted

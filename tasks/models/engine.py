@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from shards.errors import ModelError
 from shards.reader import StoredSample
 from tasks.models import load
+from tasks.models.adapter import Adapter
 from tasks.models.preprocess import UndecodableImageError, normalise, to_input
 from tasks.models.spec import Numerics, ResolvedModel
 from tasks.predictions.schema import Scored, check_output, prediction_rows, score_rows
@@ -35,7 +36,7 @@ class Engine:
     """A model in memory. ``predict`` may be called again and again, by one thread at a time."""
 
     model: ResolvedModel
-    network: nn.Module
+    adapter: Adapter
     numerics: Numerics
     device: torch.device
 
@@ -43,8 +44,10 @@ class Engine:
     def load(cls, model: ResolvedModel, numerics: Numerics, device: str) -> "Engine":
         """Raises ModelError as ``tasks.models.load.load`` does."""
         target = torch.device(device)
-        network = load.load(model).to(target).to(memory_format=torch.channels_last)
-        return cls(model, network, numerics, target)
+        adapter = load.load(model).on(target)
+        if adapter.module is not None:
+            adapter.module.to(memory_format=torch.channels_last)
+        return cls(model, adapter, numerics, target)
 
     def predict(
         self, samples: Iterable[StoredSample], classes: int, batch_size: int, decode_threads: int
@@ -123,9 +126,7 @@ class Engine:
         batch = normalise(images, self.model.preprocessing, self.device)
         precision = PRECISIONS.get(self.numerics.precision)
         with torch.autocast(self.device.type, dtype=precision, enabled=precision is not None):
-            scores = self.network(batch)
-        if not isinstance(scores, Tensor):
-            raise TypeError(f"it returns {type(scores).__name__}, not a tensor")
+            scores = self.adapter.scores(batch)
         return cast("NDArray[np.float32]", scores.float().cpu().numpy())
 
 

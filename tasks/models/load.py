@@ -16,6 +16,7 @@ from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 
 from shards.errors import ModelError
+from tasks.models.adapter import Adapter, ModuleAdapter
 from tasks.models.spec import (
     IMPORTED,
     Interpolation,
@@ -51,8 +52,8 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
     )
 
 
-def load(model: ResolvedModel) -> nn.Module:
-    """The network with its weights, in inference mode, on the CPU.
+def load(model: ResolvedModel) -> Adapter:
+    """The model with its weights, in inference mode, on the CPU.
 
     Raises:
         ModelError: the factory fails, the weights have changed since they were hashed, cannot be
@@ -68,7 +69,7 @@ def load(model: ResolvedModel) -> nn.Module:
     if model.spec.key_order == "positional":
         state = _match_by_position(state, network, model)
     _fill(network, state, model)
-    return network.eval()
+    return ModuleAdapter(network.eval())
 
 
 def read_state_dict(file: Path, name: str) -> dict[str, Tensor]:

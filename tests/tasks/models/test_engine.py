@@ -61,7 +61,8 @@ def told(model: ResolvedModel, classes: int = 10) -> str:
 @cache
 def plain_logits() -> torch.Tensor:
     """A plain loop over the first 200 images, with nothing of ours but the network."""
-    network = load(resnet()).eval()
+    network = load(resnet()).module
+    assert network is not None
     found = []
     for sample in first_images(200):
         with Image.open(io.BytesIO(sample.image)) as opened:

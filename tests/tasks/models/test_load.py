@@ -8,7 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 import torchvision
-from torch import Tensor
+from torch import Tensor, nn
 
 from shards.errors import ModelError
 from tasks.models.cifar_resnet import cifar_resnet
@@ -41,6 +41,12 @@ def saved(state: object, path: Path) -> Path:
     return path
 
 
+def network_of(model: ResolvedModel) -> nn.Module:
+    module = load(model).module
+    assert module is not None
+    return module
+
+
 def told(model: ModelSpec | ResolvedModel) -> str:
     with pytest.raises(ModelError) as refused:
         load(model if isinstance(model, ResolvedModel) else resolve(model))
@@ -66,11 +72,11 @@ def test_both_forms_of_the_shared_weights_are_equal(depth: int) -> None:
 @needs_shared
 def test_published_weights_without_counters_load() -> None:
     model = resolve(spec(arguments={"depth": 20}, weights=WEIGHTS / PUBLISHED[20]))
-    network = load(model)
+    network = network_of(model)
     assert not network.training
     assert model.weights_sha256 == file_sha256(WEIGHTS / PUBLISHED[20])
     assert model.weights_sha256.startswith("12fca82f")  # as its publisher named it
-    other = load(
+    other = network_of(
         resolve(spec(arguments={"depth": 20}, weights=WEIGHTS / "cifar10_resnet20.safetensors"))
     )
     images = torch.rand(4, 3, 32, 32)
@@ -85,14 +91,14 @@ def test_wrappers_and_prefixes_are_dropped(
 ) -> None:
     state: Any = {prefix + name: tensor for name, tensor in small_state().items()}
     content = state if wrapper is None else {wrapper: state, "epoch": 3, "best": 0.9}
-    network = load(resolve(spec(weights=saved(content, tmp_path / "w.pth"))))
+    network = network_of(resolve(spec(weights=saved(content, tmp_path / "w.pth"))))
     assert_equal(network.state_dict(), small_state())
 
 
 def test_the_prefix_is_dropped_in_safetensors_too(tmp_path: Path) -> None:
     state = {f"module.{name}": tensor for name, tensor in small_state().items()}
     safetensors.torch.save_file(state, tmp_path / "w.safetensors")
-    network = load(resolve(spec(weights=tmp_path / "w.safetensors")))
+    network = network_of(resolve(spec(weights=tmp_path / "w.safetensors")))
     assert_equal(network.state_dict(), small_state())
 
 
@@ -279,7 +285,7 @@ def test_a_checkpoint_of_torchvision_loads_from_the_cache(
     model = resolve(
         spec(loader="torchvision:resnet18/IMAGENET1K_V1", preprocessing=None, arguments={})
     )
-    assert_equal(load(model).state_dict(), state)
+    assert_equal(network_of(model).state_dict(), state)
 
 
 @pytest.mark.parametrize("loader", ["resnet18/IMAGENET1K_V9", "resnet19/IMAGENET1K_V1"])
@@ -333,7 +339,7 @@ def test_efficientnet_lite0_finds_its_parameters_by_position() -> None:
         "weights": file,
         "arguments": {},
     }
-    network = load(resolve(spec(key_order="positional", **settings)))
+    network = network_of(resolve(spec(key_order="positional", **settings)))
     theirs = list(read_state_dict(file, "m").values())
     ours = list(network.state_dict().values())
     assert len(ours) == len(theirs) == 296
@@ -369,7 +375,7 @@ def test_safetensors_never_scramble_parameters_by_position(tmp_path: Path) -> No
         key_order="positional",
     )
     try:
-        network = load(resolve(model))
+        network = network_of(resolve(model))
     except ModelError as refused:
         assert "position" in str(refused)  # noqa: PT017 (either is right)
         return

@@ -1,0 +1,59 @@
+"""What every model looks like to the engine, whatever made it: a batch in, scores out."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Adapter(Protocol):
+    """A loaded model in inference mode. Loading gives it on the CPU; ``on`` moves it."""
+
+    @property
+    def module(self) -> nn.Module | None:
+        """The eager torch network inside, which the engine may fold, lay out anew or compile; None
+        where there is none (TorchScript, an exported program, another runtime).
+        """
+
+    def around(self, module: nn.Module) -> "Adapter":
+        """The same adapter around another form of its ``module``.
+
+        Raises:
+            ValueError: it has none.
+        """
+
+    def on(self, device: torch.device) -> "Adapter":
+        """The adapter on this device; the module inside may be moved, not copied."""
+
+    def scores(self, batch: Tensor) -> Tensor:
+        """[n, 3, height, width] on the adapter's device → [n, classes] in the dataset's order.
+
+        The caller chooses inference mode and autocast, and checks the shape that comes back.
+
+        Raises:
+            TypeError: the model returns no tensor. A model is foreign code: it may raise anything.
+        """
+
+
+@dataclass(frozen=True)
+class ModuleAdapter:
+    """A torch module that returns its scores."""
+
+    module: nn.Module
+
+    def around(self, module: nn.Module) -> "ModuleAdapter":
+        return ModuleAdapter(module)
+
+    def on(self, device: torch.device) -> "ModuleAdapter":
+        return ModuleAdapter(self.module.to(device))
+
+    def scores(self, batch: Tensor) -> Tensor:
+        return as_scores(self.module(batch))
+
+
+def as_scores(answer: object) -> Tensor:
+    """The answer of a model, if it is a tensor. Raises TypeError."""
+    if not isinstance(answer, Tensor):
+        raise TypeError(f"it returns {type(answer).__name__}, not a tensor")
+    return answer

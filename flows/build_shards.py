@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar, cast
+from typing import cast
 from uuid import UUID
 
 from prefect import flow, get_run_logger
@@ -14,10 +14,9 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.utilities.annotations import quote
 
 from conf.plan import DatasetPlan, RuntimePlan
-from flows.runners import combined, gather, groups, threads
+from flows.runners import combined, gather, groups, threads, whole
 from shards.manifest import MANIFEST_NAME, Manifest
 from shards.order import in_order
 from shards.parts import missing_shards, sweep
@@ -29,7 +28,6 @@ from tasks.build_shards import Built, build_group, finish_split
 from tasks.layout import SplitName
 from tasks.progress import Advance, Listener, Outline, listener, listening
 
-T = TypeVar("T")
 BUILDERS = 4
 """Threads: reading, hashing and writing leave the interpreter to the others, and so does waiting
 for the disk."""
@@ -70,7 +68,7 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
             futures = [
                 build_group.with_options(
                     task_run_name=f"build from {recipe.shard_name(group[0])}"
-                ).submit(_whole(source), store, folder, recipe, group, _whole(neighbours))
+                ).submit(whole(source), store, folder, recipe, group, whole(neighbours))
                 for group in groups(missing, runtime.shards_per_task)
             ]
             done, errors = gather(futures)
@@ -81,7 +79,7 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
         manifest = Manifest.from_json(store.read(path), store.locate(path))
         sweep(store, folder)
     else:
-        manifest = finish_split(_whole(source), store, folder, recipe)
+        manifest = finish_split(whole(source), store, folder, recipe)
     create_table_artifact(
         key=_artifact_key("shards", dataset.split_name),
         table=summary_rows(manifest, done, time.perf_counter() - started),
@@ -113,11 +111,6 @@ def summary_rows(
     if rest := sum(count for _, count in reasons[SHOWN_REASONS:]):
         figures["skipped: for other reasons"] = rest
     return [{"what": what, "figure": figure} for what, figure in figures.items()]
-
-
-def _whole(value: T) -> T:
-    """An argument of a task as it is: Prefect looks for futures in every entry of others."""
-    return cast("T", quote(value))
 
 
 class _Moving:

@@ -1,10 +1,11 @@
 """Slots → a Prefect task runner, and work → groups that Prefect can carry."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
 
 from shards.errors import InputError, NightmarkError
 
@@ -23,6 +24,11 @@ def groups(items: Sequence[T], size: int) -> list[Sequence[T]]:
     """Neighbouring items in groups of ``size``, or larger where that would be too many tasks."""
     size = max(size, -(-len(items) // MAX_TASKS))
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def whole(value: T) -> T:
+    """An argument of a task as it is: Prefect looks for futures in every entry of others."""
+    return cast("T", quote(value))
 
 
 def gather(futures: Sequence[PrefectFuture[T]]) -> tuple[list[T], list[Exception]]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 NIGHTS = "nights"
 NIGHT = "night.json"
+COPIES = "copies"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -62,6 +63,20 @@ class PairName:
 
     def _partitions(self, run: str) -> str:
         return f"dataset={self.split.dataset}/split={self.split.split}/model={self.model}/run={run}"
+
+
+def signature_file(revision: int, shard: str) -> str:
+    """The signatures of the images of a shard, named by its digest, in any dataset."""
+    return f"{signature_folder(revision)}/{shard_file(shard)}"
+
+
+def signature_folder(revision: int) -> str:
+    return f"signatures/s{revision}"
+
+
+def copies_folder(copies: str = "") -> str:
+    """The record of copies between two splits; without its id the folder of all of them."""
+    return f"{COPIES}/{copies}".rstrip("/")
 
 
 def night_name(started: datetime, night: str) -> str:

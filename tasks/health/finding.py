@@ -5,6 +5,7 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.metrics.change import Change
 from tasks.metrics.metric import Metric
 
 Check = Literal[
@@ -73,7 +74,9 @@ class Evidence(_Frozen):
     """What a finding rests on. Lists are cut at ``LISTED``; the totals count all."""
 
     metrics: tuple[Metric, ...] = ()
+    changes: tuple[Change, ...] = Field(default=(), description="Differences of two accuracies.")
     classes: tuple[str, ...] = Field(default=(), description="Names of the classes concerned.")
+    classes_total: int = 0
     confused: tuple[ConfusedPair, ...] = ()
     confused_total: int = 0
     pairs: tuple[ImagePair, ...] = ()

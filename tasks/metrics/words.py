@@ -1,6 +1,8 @@
 """Metrics in words: what people call them, and how they write a value."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 
 LOSSES = frozenset({"nll", "brier", "ece", "ece_equal_mass", "aurc"})
 """Metrics of which less is better."""
@@ -40,3 +42,12 @@ def figure(name: str, value: float) -> str:
 def counted(n: int, singular: str, plural: str | None = None) -> str:
     """``1 image``, ``2,000 images``."""
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def class_labels(names: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
+    """One per class: its name, with the id behind it where several classes share the name."""
+    times = Counter(names)
+    return tuple(
+        name if times[name] == 1 else f"{name} ({key})"
+        for name, key in zip(names, ids, strict=True)
+    )

@@ -14,9 +14,10 @@ import plotly.io
 
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
+from tasks.metrics.words import class_labels
 from tasks.report.classes import present_classes
 from tasks.report.view import PairView
-from tasks.report.words import class_labels, figure_of
+from tasks.report.words import figure_of
 
 MOST_CLASSES = 50
 """Charts of more classes than this cannot be read, and are not drawn."""

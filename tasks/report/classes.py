@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
-from tasks.metrics.words import counted, figure
+from tasks.metrics.words import class_labels, counted, figure
 from tasks.report.view import ClassRow, ConfusedRow
-from tasks.report.words import class_labels, figure_of
+from tasks.report.words import figure_of
 
 WHOLE_LIST = 50
 """Up to so many classes all are listed, with their state; beyond, only those with samples."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from tasks.gates.verdict import Verdict
 from tasks.metrics.scoring import Scoring
-from tasks.metrics.words import counted
+from tasks.metrics.words import class_labels, counted
 from tasks.night import Outcome
 from tasks.report.view import FindingRow
-from tasks.report.words import STATES, class_labels, figure_of
+from tasks.report.words import STATES, figure_of
 
 POLICIES = {
     "proven": "the whole interval must be on the right side",

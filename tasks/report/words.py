@@ -1,7 +1,5 @@
 """The words of the report: states, titles of metrics, figures, times. Pages only place them."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -89,15 +87,6 @@ def figure_of(metric: Metric) -> Figure:
     if metric.value is None:
         return Figure(STATE_SENTENCES[metric.state], defined=False)
     return Figure(figure(metric.name, metric.value), _interval(metric))
-
-
-def class_labels(names: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
-    """One per class: its name, with the id behind it where several classes share the name."""
-    times = Counter(names)
-    return tuple(
-        name if times[name] == 1 else f"{name} ({key})"
-        for name, key in zip(names, ids, strict=True)
-    )
 
 
 def duration_text(span: timedelta) -> str:

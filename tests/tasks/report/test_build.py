@@ -6,12 +6,12 @@ import pytest
 
 from tasks.gates.gate import Gate
 from tasks.metrics.metric import STATE_SENTENCES, Metric
-from tasks.metrics.words import figure
+from tasks.metrics.words import class_labels, figure
 from tasks.night import SEVERITY, SkippedNote
 from tasks.records import Pair
 from tasks.report.build import LISTED_SKIPPED, build_report
 from tasks.report.view import PairView
-from tasks.report.words import STATES, Figure, class_labels, duration_text, figure_of
+from tasks.report.words import STATES, Figure, duration_text, figure_of
 from tests.tasks.report.nights import (
     MISSING,
     NAMES,

@@ -1,0 +1,106 @@
+"""Signatures and copies at rest: what a night computes once, however often it runs."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shards.errors import ShardError
+from shards.reader import Shard, ShardedSplit
+from shards.store import Store
+from tasks.health.copies import Copies, FoundCopies
+from tasks.health.signatures import SCHEMA, SIGNATURE_REVISION, Signatures
+from tasks.layout import copies_folder, shard_file, signature_file, signature_folder
+
+BLOCK = 10_000
+"""Images compared at a time."""
+RECORD, PAIRS = "copies.json", "pairs.parquet"
+
+
+@dataclass(frozen=True)
+class SignatureStore:
+    """The signatures of shards, one Parquet file each."""
+
+    store: Store = field(repr=False)
+
+    def path(self, shard: Shard) -> str:
+        return signature_file(SIGNATURE_REVISION, shard.entry.sha256)
+
+    def missing(self, shards: Sequence[Shard]) -> list[Shard]:
+        """The shards that have no signatures yet."""
+        there = set(self.store.names(signature_folder(SIGNATURE_REVISION)))
+        return [shard for shard in shards if shard_file(shard.entry.sha256) not in there]
+
+    def write(self, shard: Shard, table: pa.Table) -> None:
+        self.store.publish(self.path(shard), _parquet(table))
+
+    def read(self, shard: Shard) -> pa.Table:
+        """A table of ``SCHEMA``. Raises ShardError."""
+        path = self.path(shard)
+        where = self.store.locate(path)
+        try:
+            table = pq.read_table(io.BytesIO(self.store.read(path)), partitioning=None)
+        except FileNotFoundError as error:
+            raise ShardError(f"signatures {where} are missing; run again") from error
+        except (pa.ArrowException, OSError) as error:
+            raise ShardError(
+                f"signatures {where} are not readable ({error}); remove the file and run again"
+            ) from error
+        if not table.schema.equals(SCHEMA) or not table["key"].equals(shard.rows["key"]):
+            raise ShardError(
+                f"signatures {where} do not fit shard {shard.entry.url}; remove the file and run "
+                f"again"
+            )
+        return table
+
+
+@dataclass(frozen=True)
+class SplitBlocks:
+    """The signatures of a split, ``BLOCK`` images or a little more at a time, in its order."""
+
+    split: ShardedSplit
+    signatures: SignatureStore
+
+    def __iter__(self) -> Iterator[Signatures]:
+        tables: list[pa.Table] = []
+        for shard in self.split.shards():
+            tables.append(self.signatures.read(shard))
+            if sum(table.num_rows for table in tables) >= BLOCK:
+                yield Signatures.of(tables)
+                tables = []
+        if tables:
+            yield Signatures.of(tables)
+
+    def whole(self) -> Signatures:
+        """All of them at once."""
+        return Signatures.of(self.signatures.read(shard) for shard in self.split.shards())
+
+
+def write_copies(store: Store, found: FoundCopies) -> None:
+    """Publish the pairs and, last, the record."""
+    folder = copies_folder(found.record.id)
+    store.publish(f"{folder}/{PAIRS}", _parquet(found.pairs))
+    store.publish(f"{folder}/{RECORD}", found.record.to_json())
+
+
+def read_copies(store: Store, copies: str) -> FoundCopies | None:
+    """What was found under an id, or None. Raises ShardError if it is unreadable."""
+    folder = copies_folder(copies)
+    path = f"{folder}/{RECORD}"
+    if not store.exists(path):
+        return None
+    record = Copies.from_json(store.read(path), store.locate(path))
+    where = store.locate(f"{folder}/{PAIRS}")
+    try:
+        pairs = pq.read_table(io.BytesIO(store.read(f"{folder}/{PAIRS}")))
+    except (FileNotFoundError, pa.ArrowException) as error:
+        raise ShardError(f"{where} is not readable ({error}); remove its folder") from error
+    return FoundCopies(record, pairs)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()

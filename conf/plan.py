@@ -57,6 +57,11 @@ class DatasetPlan(SourceSpec):
     targets: TargetsPlan | None = Field(
         default=None, description="Labels laid over those of the dataset; no shard changes."
     )
+    train: Name | None = Field(
+        default=None,
+        description="The dataset of this plan that holds the images the models were trained on: "
+        "it is searched for copies, and their accuracy on it is compared.",
+    )
 
     @property
     def split_name(self) -> SplitName:
@@ -140,6 +145,11 @@ class Plan(_Frozen):
         for kind, names in (("datasets", datasets), ("models", models)):
             if repeated := [name for name, count in Counter(names).items() if count > 1]:
                 raise ValueError(f"{kind}: the name {repeated[0]!r} is used twice")
+        for dataset in self.datasets:
+            trained = (dataset.train,) if dataset.train else ()
+            _refuse_unknown(f"dataset {dataset.name}: train", trained, datasets)
+            if dataset.train == dataset.name:
+                raise ValueError(f"dataset {dataset.name}: train must name another dataset")
         for model in self.models:
             _refuse_unknown(f"model {model.name}: dataset", model.datasets, datasets)
         for gate in self.gates:
@@ -172,6 +182,11 @@ class Plan(_Frozen):
             for model in self.models:
                 if model.datasets is None or dataset.name in model.datasets:
                     yield PairName(dataset.split_name, model.name)
+
+    def training_first(self) -> tuple[DatasetPlan, ...]:
+        """The datasets, those that others were trained on before the others."""
+        trained = {dataset.train for dataset in self.datasets}
+        return tuple(sorted(self.datasets, key=lambda dataset: dataset.name not in trained))
 
     def dataset(self, name: str) -> DatasetPlan:
         """Raises KeyError, with a sentence that lists the names there are."""

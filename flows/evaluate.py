@@ -8,11 +8,13 @@ from prefect.states import Completed, Failed
 
 from conf.plan import Plan
 from flows.build_shards import build_shards
+from flows.find_copies import find_training
 from flows.runners import combined, gather, groups
 from shards.errors import InputError, NightmarkError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
 from tasks.aggregate import aggregate
+from tasks.examine import examine
 from tasks.gates.verdict import Verdict
 from tasks.import_predictions import import_predictions
 from tasks.infer import InferenceRun, infer
@@ -107,8 +109,9 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
     work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
     if errors:
         return outcome_of(combined(errors), pair, work)
-    targets = plan.dataset(pair.split.dataset).targets
-    scoring = aggregate(split, run, targets, plan.scoring)
+    dataset = plan.dataset(pair.split.dataset)
+    scoring = aggregate(split, run, dataset.targets, plan.scoring)
+    findings = examine(store, scoring, find_training(plan, dataset, split))
     verdicts = judge_scoring(scoring, plan.gates_for(pair))
     state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
     return Outcome(
@@ -123,6 +126,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         preprocessing=str(resolved.preprocessing),
         fingerprint=resolved.fingerprint,
         dataset_version=split.version,
+        findings=findings,
     )
 
 

@@ -1,10 +1,14 @@
-"""Two splits → the images that are in both."""
+"""Two splits → the images that are in both; a test set → what was trained on."""
 
 from prefect import flow
 
+from conf.plan import DatasetPlan, Plan
+from flows.build_shards import build_shards
 from flows.runners import combined, gather, groups, threads, whole
+from shards.errors import NightmarkError
 from shards.reader import ShardedSplit
 from shards.store import Store
+from tasks.examine import TrainingSplit
 from tasks.find_copies import compare_splits, sign_group
 from tasks.health.copies import Copies, copies_id
 from tasks.health.kept import SignatureStore, read_copies
@@ -54,3 +58,23 @@ def _sign(split: ShardedSplit, signatures: SignatureStore, shards_per_task: int)
     _, errors = gather(futures)
     if errors:
         raise combined(errors)
+
+
+def find_training(plan: Plan, dataset: DatasetPlan, split: ShardedSplit) -> TrainingSplit | None:
+    """Look for the images of a split among those its models were trained on, and within itself.
+
+    None where the plan does not name them. A fault in them is told, not raised: it says nothing of
+    the evaluation.
+    """
+    if dataset.train is None:
+        return None
+    trained_on = plan.dataset(dataset.train)
+    root, size = plan.runtime.root, plan.runtime.shards_per_task
+    try:
+        find_copies(root, split.folder, split.folder, size)
+        folder = build_shards(trained_on, plan.runtime)
+        copies = find_copies(root, split.folder, folder, size)
+        version = ShardedSplit.open(split.store, folder).version
+    except NightmarkError as error:
+        return TrainingSplit(trained_on.split_name, fault=str(error))
+    return TrainingSplit(trained_on.split_name, version, copies.id)

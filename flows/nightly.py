@@ -46,7 +46,9 @@ def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
     devices = find_devices(work.runtime.devices)
     with slot_pool(devices):
         outcomes = [
-            outcome for dataset in work.datasets for outcome in _outcomes(work, dataset, devices)
+            outcome
+            for dataset in work.training_first()
+            for outcome in _outcomes(work, dataset, devices)
         ]
     state = worst([outcome.state for outcome in outcomes])
     night = Night(

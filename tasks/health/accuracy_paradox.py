@@ -7,9 +7,8 @@ from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import class_labels, counted, figure
 
 HIDDEN = 0.5
-"""A class is hidden by the accuracy if its recall is shown to be below this part of it: a reader who
-expects the accuracy of an image of that class is wrong by half. 12 % under 98 % is; 60 % under 81 %
-is not."""
+"""A class is hidden by the accuracy if its recall is shown to be below this part of it: a reader
+who expects the accuracy of that class is wrong by half. 12 % under 98 % is; 60 % under 81 % not."""
 ADVICE_MAJORITY = (
     "Do not use accuracy here: judge macro recall or the recall of the classes that matter, and "
     "test on images with more of the rare classes."
@@ -34,7 +33,10 @@ def accuracy_paradox(scoring: Scoring) -> Finding:
     names = class_labels(scoring.class_names, scoring.class_ids)
     hidden, judged = _hidden(scoring, top1)
     said = f"Top-1 accuracy is {with_interval(top1, scoring.confidence)}"
-    always = f"always answering {names[largest]}, the largest class, has {figure('top1', constant)} right"
+    always = (
+        f"always answering {names[largest]}, the largest class, is right for "
+        f"{figure('top1', constant)}"
+    )
     evidence = Evidence(
         metrics=(top1, scoring.metric("balanced_accuracy"), *listed(hidden)),
         classes=listed([names[metric.class_index or 0] for metric in hidden]),

@@ -67,7 +67,7 @@ class Suspect(_Frozen):
     suggested: int
     probability: float = Field(ge=0, le=1, description="Of the suggested class.")
     given_probability: float = Field(ge=0, le=1)
-    name: str = Field(description="Both labels in words.")
+    name: str = Field(default="", description="Both labels in words.")
 
 
 class Evidence(_Frozen):
@@ -100,7 +100,9 @@ class Finding(_Frozen):
     advice: str = ""
 
     @classmethod
-    def info(cls, check: Check, sentence: str, evidence: Evidence | None = None) -> Self:
+    def info(
+        cls, check: Check, sentence: str, evidence: Evidence | None = None, advice: str = ""
+    ) -> Self:
         """The check ran and saw nothing to worry about."""
         return cls(
             check=check,
@@ -108,6 +110,7 @@ class Finding(_Frozen):
             title=TITLES[check],
             sentence=sentence,
             evidence=evidence or Evidence(),
+            advice=advice,
         )
 
     @classmethod

@@ -5,7 +5,7 @@ import scipy.optimize
 import scipy.stats
 from numpy.typing import NDArray
 
-from tasks.health.finding import ConfusedPair, Evidence, Finding, listed
+from tasks.health.finding import Check, ConfusedPair, Evidence, Finding, listed
 from tasks.metrics.intervals import wilson
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
@@ -30,7 +30,7 @@ def permuted_classes(scoring: Scoring) -> Finding:
     that more than half of what is called the other class is of it. A model that calls everything
     one class meets the first and never the second.
     """
-    check = "permuted_classes"
+    check: Check = "permuted_classes"
     if not scoring.n:
         return Finding.not_checked(check, "no labelled image was predicted.")
     counts = _matrix(scoring)

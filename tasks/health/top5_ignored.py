@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tasks.gates.sentences import with_interval
-from tasks.health.finding import ConfusedPair, Evidence, Finding, listed
+from tasks.health.finding import Check, ConfusedPair, Evidence, Finding, listed
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import class_labels
@@ -14,8 +14,8 @@ ImageNet lie near 0.15, and most of it is twins that people do not tell apart ei
 LEAST_CLASSES = 6
 """Of five classes the first five are all."""
 ADVICE = (
-    "Look at the pairs: if they are twins to your users, too, merge them or judge top-5 as well; if "
-    "not, collect images that tell them apart."
+    "Look at the pairs: if they are twins to your users, too, merge them or judge top-5 as well; "
+    "if not, collect images that tell them apart."
 )
 
 
@@ -24,7 +24,7 @@ def top5_ignored(scoring: Scoring) -> Finding:
 
     That share is one proportion of n images, so that Wilson's interval holds for the gap.
     """
-    check = "top5_ignored"
+    check: Check = "top5_ignored"
     if len(scoring.support) < LEAST_CLASSES:
         reason = f"of fewer than {LEAST_CLASSES} classes the first five are nearly all."
         return Finding.not_checked(check, reason)
@@ -40,8 +40,8 @@ def top5_ignored(scoring: Scoring) -> Finding:
         metrics=(top1, top5, gap), confused=listed(twins), confused_total=len(twins)
     )
     said = (
-        f"Top-1 is {100 * (top1.value or 0):.1f} %, top-5 {100 * (top5.value or 0):.1f} %: the right "
-        f"class ranks second to fifth for {with_interval(gap, scoring.confidence)}"
+        f"Top-1 is {100 * (top1.value or 0):.1f} %, top-5 {100 * (top5.value or 0):.1f} %: the "
+        f"right class ranks second to fifth for {with_interval(gap, scoring.confidence)}"
     )
     if gap.low is not None and gap.low >= GAP:
         wrong = top1.n - top1.hits

@@ -32,13 +32,18 @@ class Evaluation(Record):
     predictions: tuple[str, ...] = Field(description="Paths under the artifact root, in order.")
 
 
+def evaluation_id(dataset_version: str, fingerprint: str, numerics: Numerics) -> str:
+    """Names an evaluation by what it is of; known before it is made."""
+    identity = f"{dataset_version} {fingerprint} {numerics.model_dump_json()}"
+    return "e" + hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS]
+
+
 def compose_evaluation(
     split: ShardedSplit, model: ResolvedModel, numerics: Numerics, predictions: PredictionStore
 ) -> Evaluation:
     """The record of a finished evaluation; its id depends on content, not on place or time."""
-    identity = f"{split.version} {model.fingerprint} {numerics.model_dump_json()}"
     return Evaluation(
-        id="e" + hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS],
+        id=evaluation_id(split.version, model.fingerprint, numerics),
         pair=Pair.of(predictions.pair),
         dataset_version=split.version,
         images_digest=split.manifest.digests.images,

@@ -4,7 +4,8 @@ No approximate index is needed: with 96 numbers per image 50,000 against 1.28 mi
 ones too, are 2.5e13 operations, minutes of BLAS on two cores. benchmarks/leakage.py measures it.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,25 +93,26 @@ def candidates(
     for block in blocks:
         others = vectors(block)
         parts = [found]
-        parts += [_above(query, others, start, mirrored=side) for side, query in sides]
+        for mirrored, side in sides:
+            parts += _above(side, others, start, mirrored=mirrored, within=within)
         start += len(block)
-        found = _joined(parts)
-        if within:
-            found = found.take(found.other > found.query)
-        found = found.best(DEPTH)
+        found = _joined(parts).best(DEPTH)
     return found
 
 
-def _above(queries: Vectors, others: Vectors, start: int, *, mirrored: bool) -> Candidates:
-    parts = [Candidates.none()]
+def _above(
+    queries: Vectors, others: Vectors, start: int, *, mirrored: bool, within: bool
+) -> Iterator[Candidates]:
+    """What passes the floor among others, the first of which is row ``start``."""
     for first in range(0, len(queries), QUERIES_AT_A_TIME):
         cosines = queries[first : first + QUERIES_AT_A_TIME] @ others.T
         cells = np.flatnonzero(cosines >= FLOOR)
         query, other = np.divmod(cells, max(len(others), 1))
         sides = np.full(len(cells), mirrored)
-        similarity = cosines.ravel()[cells]
-        parts.append(Candidates(query + first, other + start, sides, similarity).best(DEPTH))
-    return _joined(parts)
+        found = Candidates(query + first, other + start, sides, cosines.ravel()[cells])
+        if within:
+            found = found.take(found.other > found.query)
+        yield found.best(DEPTH)
 
 
 def _joined(parts: Iterable[Candidates]) -> Candidates:
@@ -124,6 +126,6 @@ def _joined(parts: Iterable[Candidates]) -> Candidates:
 
 
 def _centred(values: NDArray[np.generic]) -> Vectors:
-    flat = values.reshape(len(values), -1).astype(np.float32)
+    flat = values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float32)
     centred: Vectors = flat - flat.mean(axis=1, keepdims=True)
     return centred

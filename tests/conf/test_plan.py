@@ -181,3 +181,24 @@ def test_a_gate_on_top_k_needs_that_k_in_the_plan() -> None:
 def test_names_must_fit(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Plan.model_validate(two_by_two() | change)
+
+
+def test_train_names_another_dataset_of_the_plan() -> None:
+    def plan(train: str) -> Plan:
+        source = {"source": "cifar10", "location": "x"}
+        return Plan.model_validate(
+            {
+                "name": "p",
+                "datasets": [
+                    {"name": "d", "split": "test", "train": train, **source},
+                    {"name": "t", "split": "train", **source},
+                ],
+                "models": [{"name": "m", "loader": "timm:x"}],
+            }
+        )
+
+    assert [dataset.name for dataset in plan("t").training_first()] == ["t", "d"]
+    with pytest.raises(ValidationError, match="dataset d: train 'gone' is not in the plan"):
+        plan("gone")
+    with pytest.raises(ValidationError, match="train must name another dataset"):
+        plan("d")

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 Interval = tuple[float, float]
 
@@ -52,6 +52,45 @@ def mean_interval(
     variance = max(total_of_squares - n * mean * mean, 0.0) / (n - 1)
     reach = float(stats.t.isf((1 - confidence) / 2, n - 1)) * math.sqrt(variance / n)
     return mean - reach, mean + reach
+
+
+def auroc_variance(value: float, positives: int, negatives: int) -> tuple[float, float]:
+    """The variance of an area under the ROC curve: what positives, and what negatives add to it.
+
+    Source: Hanley and McNeil (1982), Radiology 143, 29-36, for exponential scores.
+    """
+    pairs = positives * negatives
+    of_positives = 2 * value**2 / (1 + value) - value**2
+    of_negatives = value / (2 - value) - value**2
+    own = value * (1 - value) / pairs + (negatives - 1) * of_positives / pairs
+    return own, (positives - 1) * of_negatives / pairs
+
+
+def auroc_interval(
+    value: float, positives: int, negatives: int, confidence: float = CONFIDENCE
+) -> Interval:
+    """The areas under the ROC curve that are not refuted by the one seen, as Wilson's for a share.
+
+    All t with |value - t| <= z * sqrt(variance at t). Source: Newcombe (2006), Statistics in
+    Medicine 25, 559-573, for the score-like form, which has width at 0 and 1 too. The variance is
+    the larger of Hanley and McNeil's, with the scores as they are and with both sides exchanged:
+    theirs takes one side to be spread more widely.
+    """
+    z = float(stats.norm.isf((1 - confidence) / 2))
+
+    def refuted(area: float) -> float:
+        ways = (positives, negatives), (negatives, positives)
+        variance = max(sum(auroc_variance(area, *way)) for way in ways)
+        return abs(value - area) - z * math.sqrt(variance)
+
+    def end(limit: float) -> float:
+        # At 0 and 1 the variance is 0, which would count as an end of its own.
+        near = value + math.copysign(min(1e-9, abs(limit - value)), limit - value)
+        if refuted(limit) <= 0 or refuted(near) >= 0:
+            return limit if refuted(limit) <= 0 else value
+        return float(optimize.brentq(refuted, min(limit, near), max(limit, near)))
+
+    return end(0.0), end(1.0)
 
 
 def centred_percentiles(

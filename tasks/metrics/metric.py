@@ -4,7 +4,13 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.metrics.intervals import CONFIDENCE, Interval, f1_interval, wilson
+from tasks.metrics.intervals import (
+    CONFIDENCE,
+    Interval,
+    auroc_interval,
+    f1_interval,
+    wilson,
+)
 
 Scope = Literal["overall", "class", "slice"]
 State = Literal[
@@ -16,8 +22,17 @@ State = Literal[
     "too_small",
     "needs_scores",
     "one_class",
+    "no_negatives",
 ]
-IntervalMethod = Literal["wilson", "jaccard_wilson", "student", "bootstrap", "none"]
+IntervalMethod = Literal[
+    "wilson",
+    "jaccard_wilson",
+    "student",
+    "bootstrap",
+    "wilson_positives",
+    "hanley_mcneil",
+    "none",
+]
 
 STATE_SENTENCES: dict[State, str] = {
     "defined": "defined",
@@ -28,6 +43,7 @@ STATE_SENTENCES: dict[State, str] = {
     "too_small": "not judged: the slice has fewer samples than its `min_size`",
     "needs_scores": "undefined: it needs the probabilities of all classes, which were not kept",
     "one_class": "undefined: all targets, or all predictions, are one class",
+    "no_negatives": "undefined: every sample is of this class",
 }
 
 
@@ -49,6 +65,12 @@ class Metric(BaseModel):
     hits: int | None = Field(
         default=None, description="The count above n, where it is a proportion."
     )
+    negatives: int | None = Field(
+        default=None, description="The samples of other classes, where an area rests on them too."
+    )
+    scores: Literal["float16", "float32"] | None = Field(
+        default=None, description="In which precision the scores were kept that it needs."
+    )
     method: IntervalMethod = "none"
     state: State = "defined"
 
@@ -60,14 +82,18 @@ class Metric(BaseModel):
         return self
 
     def interval(self, confidence: float) -> Interval | None:
-        """The interval at another confidence, for counted figures; else the one at hand."""
-        if self.state != "defined":
+        """The interval at another confidence, where n and counts give it; else the one at hand."""
+        if self.value is None:
             return None
-        match self.method, self.hits:
-            case "wilson", int(hits):
+        match self.method, self.scope, self.hits, self.negatives:
+            case "wilson", _, int(hits), _:
                 return wilson(hits, self.n, confidence)
-            case "jaccard_wilson", int(hits):
+            case "jaccard_wilson", _, int(hits), _:
                 return f1_interval(hits, self.n, confidence)
+            case "wilson_positives", "class", _, _:
+                return wilson(self.value * self.n, self.n, confidence)
+            case "hanley_mcneil", _, _, int(negatives):
+                return auroc_interval(self.value, self.n, negatives, confidence)
             case _:
                 return None if self.low is None or self.high is None else (self.low, self.high)
 

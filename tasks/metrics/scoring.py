@@ -9,6 +9,7 @@ from pydantic import Field
 from shards.sample import ClassList
 from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.metric import Metric
+from tasks.metrics.ranking import Ranking
 from tasks.metrics.reliability import ReliabilityBin, equal_mass_bins, equal_width_bins
 from tasks.metrics.selective import RiskPoint, risk_coverage
 from tasks.metrics.spec import DEFAULT, ScoringSpec
@@ -80,6 +81,7 @@ def compose_scoring(
     tallies: Tallies,
     overlaid: Overlaid | None = None,
     spec: ScoringSpec = DEFAULT,
+    ranking: Ranking | None = None,
 ) -> Scoring:
     """All numbers of an evaluation under the targets of its dataset, or those laid over them."""
     if len(classes) != tallies.confusion.classes:
@@ -103,8 +105,8 @@ def compose_scoring(
         class_ids=classes.ids,
         class_names=classes.names,
         support=tuple(matrix.support.tolist()),
-        overall=overall_metrics(tallies, spec.top_ks),
-        per_class=class_metrics(tallies),
+        overall=overall_metrics(tallies, spec.top_ks, ranking),
+        per_class=class_metrics(tallies, ranking),
         reliability=equal_width_bins(tallies.calibration),
         reliability_equal_mass=equal_mass_bins(tallies.calibration),
         risk_coverage=risk_coverage(tallies.calibration.fine),

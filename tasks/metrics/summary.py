@@ -18,6 +18,13 @@ from tasks.metrics.intervals import (
     wilson,
 )
 from tasks.metrics.metric import Metric
+from tasks.metrics.ranking import (
+    RANKED_CLASS_NAMES,
+    RANKED_NAMES,
+    Ranking,
+    macro_ranked_metrics,
+    ranked_class_metrics,
+)
 from tasks.metrics.reliability import CALIBRATION_NAMES, calibration_metrics
 from tasks.metrics.spec import TOP_KS
 from tasks.metrics.tallies import Sum, Tallies
@@ -34,9 +41,11 @@ OVERALL_NAMES = (
     "nll",
     "brier",
     *CALIBRATION_NAMES,
+    *RANKED_NAMES,
 )
-CLASS_NAMES = ("precision", "recall", "f1")
-UNCOUNTED = frozenset({*AVERAGES, *AGREEMENTS, "nll", "brier", *CALIBRATION_NAMES})
+COUNTED_CLASS_NAMES = ("precision", "recall", "f1")
+CLASS_NAMES = (*COUNTED_CLASS_NAMES, *RANKED_CLASS_NAMES)
+UNCOUNTED = frozenset({*AVERAGES, *AGREEMENTS, "nll", "brier", *CALIBRATION_NAMES, *RANKED_NAMES})
 """Overall figures whose interval is kept at one confidence, since counts alone do not give it."""
 
 
@@ -48,21 +57,25 @@ def is_overall(name: str) -> bool:
     return name in OVERALL_NAMES or _TOP.fullmatch(name) is not None
 
 
-def overall_metrics(tallies: Tallies, top_ks: Sequence[int] = TOP_KS) -> tuple[Metric, ...]:
+def overall_metrics(
+    tallies: Tallies, top_ks: Sequence[int] = TOP_KS, ranking: Ranking | None = None
+) -> tuple[Metric, ...]:
     """The figures over all samples, and top-k if every failed sample were wrong or right."""
     return (
         *_top_metrics(tallies, top_ks),
         *_matrix_metrics(tallies.confusion),
         *_mean_metrics(tallies),
         *calibration_metrics(tallies.calibration),
+        *macro_ranked_metrics(ranking, tallies.n),
     )
 
 
-def class_metrics(tallies: Tallies) -> tuple[Metric, ...]:
-    """Precision, recall and F1 for each class in order.
+def class_metrics(tallies: Tallies, ranking: Ranking | None = None) -> tuple[Metric, ...]:
+    """``CLASS_NAMES`` for each class in order.
 
-    A class without samples has no figures (``absent_class``); a class that was never predicted has
-    no precision (``never_predicted``), and a recall and an F1 of 0.
+    Without a ranking the areas under the curves have none (``needs_scores``). A class without
+    samples has no figures (``absent_class``); a class that was never predicted has no precision
+    (``never_predicted``), and a recall and an F1 of 0.
     """
     matrix = tallies.confusion
     found: list[Metric] = []
@@ -71,7 +84,10 @@ def class_metrics(tallies: Tallies) -> tuple[Metric, ...]:
     )
     for index, (hits, support, predicted) in enumerate(counts):
         if support == 0:
-            found += [Metric.undefined(name, "absent_class", 0, index) for name in CLASS_NAMES]
+            found += [
+                Metric.undefined(name, "absent_class", 0, index) for name in COUNTED_CLASS_NAMES
+            ]
+            found += ranked_class_metrics(ranking, index, support)
             continue
         if predicted == 0:
             found.append(Metric.undefined("precision", "never_predicted", 0, index))
@@ -81,6 +97,7 @@ def class_metrics(tallies: Tallies) -> tuple[Metric, ...]:
             )
         found.append(Metric.proportion("recall", hits, support, scope="class", class_index=index))
         found.append(Metric.f1(hits, support + predicted - hits, index))
+        found += ranked_class_metrics(ranking, index, support)
     return tuple(found)
 
 

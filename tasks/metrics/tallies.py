@@ -147,6 +147,14 @@ class Tallies:
         return int(self.ranks[:k].sum())
 
 
+def counted_targets(predictions: pa.Table) -> NDArray[np.int32]:
+    """The target of each row; -1 where it has no part in the figures."""
+    every = np.ones(predictions.num_rows, dtype=bool)
+    targets = numbers(predictions["target"], every, -1)
+    counted: NDArray[np.int32] = np.where(marked(predictions["error"]), np.int32(-1), targets)
+    return counted
+
+
 def merge(tallies: Iterable[Tallies], classes: int) -> Tallies:
     """The sum of tallies; of none, the empty one."""
     whole = Tallies.empty(classes)

@@ -17,6 +17,8 @@ TITLES = {
     "nll": "Negative log-likelihood",
     "brier": "Brier score",
     "micro_f1": "Micro F1",
+    "auroc": "Area under the ROC curve",
+    "macro_auroc": "Macro area under the ROC curve",
     "mcc": "Matthews correlation",
     "kappa": "Cohen's kappa",
     "ece": "Calibration error",

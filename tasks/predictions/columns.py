@@ -38,3 +38,18 @@ def first_of(column: pa.ChunkedArray, kept: NDArray[np.bool_]) -> NDArray[Any]:
     values: NDArray[Any] = lists.values.to_numpy()
     first: NDArray[Any] = values[starts if kept.all() else starts[kept]]
     return first
+
+
+def matrix_of(column: pa.ChunkedArray) -> NDArray[np.floating]:
+    """Lists of equal length as [rows, length]; 0 where a list is null."""
+    lists = column.combine_chunks()
+    valid = lists.is_valid().to_numpy(zero_copy_only=False)
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    kept: NDArray[np.floating] = (
+        flat.reshape(int(valid.sum()), -1) if valid.any() else flat.reshape(0, 0)
+    )
+    if valid.all():
+        return kept
+    whole: NDArray[np.floating] = np.zeros((len(valid), kept.shape[1]), dtype=kept.dtype)
+    whole[valid] = kept
+    return whole

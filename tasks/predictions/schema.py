@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -139,12 +140,17 @@ def outputs_of(predictions: pa.Table) -> int | None:
     return None if said is None else int(said)
 
 
+def score_precision(classes: int) -> Literal["float16", "float32"]:
+    """In which probabilities of so many classes are kept."""
+    return "float32" if classes <= FULL_PRECISION_CLASSES else "float16"
+
+
 def score_rows(scored: Scored) -> pa.Table | None:
     """All probabilities, float32 up to 100 classes and float16 up to 1,000; none above."""
     classes = scored.scores.shape[1]
     if classes > KEPT_CLASSES:
         return None
-    width = pa.float32() if classes <= FULL_PRECISION_CLASSES else pa.float16()
+    width = pa.from_numpy_dtype(score_precision(classes))
     good = np.array([error is None for error in scored.errors], dtype=bool)
     scores = np.where(good[:, None], scored.scores, np.float32(1 / max(classes, 1)))
     probabilities = np.exp(log_probabilities(scores, scored.output))

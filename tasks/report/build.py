@@ -19,11 +19,11 @@ from tasks.report.view import (
     WorkRow,
 )
 from tasks.report.words import (
-    METHODS,
     NO_FIGURE,
     STATES,
     duration_text,
     figure_of,
+    method_text,
     metric_hint,
     moment_text,
 )
@@ -134,7 +134,7 @@ def _metric_rows(scoring: Scoring) -> tuple[MetricRow, ...]:
             hint=metric_hint(metric.name),
             figure=figure_of(metric),
             n=f"{metric.n:,}",
-            method=METHODS[metric.method],
+            method=method_text(metric),
         )
         for metric in scoring.overall
     )

@@ -71,6 +71,8 @@ METHODS: dict[IntervalMethod, str] = {
     "jaccard_wilson": "Wilson on the Jaccard index",
     "student": "Student's t",
     "bootstrap": f"bootstrap of {REPLICATES:,}, at least Wilson",
+    "wilson_positives": "Wilson over positives",
+    "hanley_mcneil": "score form of Hanley and McNeil",
     "none": "none",
 }
 
@@ -87,6 +89,12 @@ def figure_of(metric: Metric) -> Figure:
     if metric.value is None:
         return Figure(STATE_SENTENCES[metric.state], defined=False)
     return Figure(figure(metric.name, metric.value), _interval(metric))
+
+
+def method_text(metric: Metric) -> str:
+    """How the interval was made, and of what precision the scores were where that rounds."""
+    rounded = "; from scores kept as float16" if metric.scores == "float16" else ""
+    return METHODS[metric.method] + rounded
 
 
 def duration_text(span: timedelta) -> str:

@@ -3,19 +3,24 @@
 import io
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from shards.errors import InputError
+from shards.errors import InputError, ShardError
 from shards.sample import ClassList
 from shards.store import Store
+from tasks.metrics.ranking import Ranking, rank
 from tasks.metrics.scoring import Scoring, compose_scoring
 from tasks.metrics.spec import DEFAULT, ScoringSpec
-from tasks.metrics.tallies import TALLIED, tally
+from tasks.metrics.tallies import TALLIED, counted_targets, tally
 from tasks.metrics.tallies_table import tallies_table
+from tasks.predictions.columns import matrix_of
 from tasks.predictions.evaluation import Evaluation
-from tasks.stored import StoredScoring
+from tasks.predictions.schema import score_precision
+from tasks.stored import StoredScoring, has_scores, score_tables
 from tasks.targets.overlay import Overlaid, OverlayCounts, TargetOverlay
 from tasks.targets.retarget import Retargeted
 from tasks.targets.rows import publish_overlay, retargeted_tables
@@ -54,28 +59,33 @@ def score_and_publish(
     Raises:
         InputError: the overlay has keys that no part has.
     """
+    scored = has_scores(store, evaluation)
     counts = OverlayCounts()
     keys: list[pa.ChunkedArray] = []
+    targets: list[NDArray[np.int32]] = []
 
     def rows() -> Iterator[pa.Table]:
         nonlocal counts
         for part in parts:
             counts = counts + part.counts
             keys.extend([part.rows["key"]] if overlay is not None else [])
+            targets.extend([counted_targets(part.rows)] if scored else [])
             yield part.rows.select(TALLIED)
 
     tallies = tally(rows(), len(classes))
+    ranking = _ranking(store, evaluation, targets, len(classes)) if scored else None
     pair = evaluation.pair.name
     overlaid = None
     if overlay is not None:
         _refuse_foreign(overlay, keys, str(pair.split))
         publish_overlay(store, pair.split, overlay)
         overlaid = Overlaid.of(overlay, counts)
-    scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec)
-    sink = io.BytesIO()
-    pq.write_table(tallies_table(tallies), sink)
-    store.publish(f"{pair.scoring(scoring.id)}/tallies.parquet", sink.getvalue())
-    store.publish(f"{pair.scoring(scoring.id)}/metrics.json", scoring.to_json())
+    scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec, ranking)
+    folder = pair.scoring(scoring.id)
+    if ranking is not None:
+        store.publish(f"{folder}/curves.parquet", _parquet(ranking.points))
+    store.publish(f"{folder}/tallies.parquet", _parquet(tallies_table(tallies)))
+    store.publish(f"{folder}/metrics.json", scoring.to_json())
     return scoring
 
 
@@ -91,3 +101,27 @@ def _refuse_foreign(overlay: TargetOverlay, keys: list[pa.ChunkedArray], samples
             f"({len(foreign):,} of {len(overlay):,} keys are none); correct it, or set "
             f"`subset: true` (--subset) if the file is for more samples than the dataset holds"
         )
+
+
+def _ranking(
+    store: Store, evaluation: Evaluation, targets: list[NDArray[np.int32]], classes: int
+) -> Ranking | None:
+    """From the files of full scores; None where there is no sample to rank."""
+    counted = np.concatenate([np.zeros(0, dtype=np.int32), *targets])
+    if not (counted >= 0).any():
+        return None
+
+    def files() -> Iterator[NDArray[np.floating]]:
+        return (matrix_of(part["probabilities"]) for part in score_tables(store, evaluation))
+
+    try:
+        return rank(files, counted, classes, score_precision(classes))
+    except ValueError as error:
+        where = store.locate(evaluation.pair.name.scores(evaluation.run))
+        raise ShardError(f"{where}: {error}; remove it and run the evaluation again") from error
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from shards.errors import ShardError
+from tasks.predictions.columns import matrix_of
 from tasks.predictions.schema import SCHEMA
 from tasks.targets.overlay import OverlayCounts, TargetOverlay
 
@@ -202,10 +203,4 @@ def _matrix(scores: pa.Table, rows: pa.Table) -> NDArray[np.floating]:
             f"the scores beside the predictions of {first} and those after it belong to other "
             f"samples; remove both files and run the evaluation again"
         )
-    column = scores["probabilities"].combine_chunks()
-    valid = pc.is_valid(column).to_numpy(zero_copy_only=False)
-    flat = pc.list_flatten(column).to_numpy(zero_copy_only=False)
-    kept = flat.reshape(int(valid.sum()), -1)
-    whole: NDArray[np.floating] = np.zeros((len(valid), kept.shape[1]), dtype=kept.dtype)
-    whole[valid] = kept
-    return whole
+    return matrix_of(scores["probabilities"])

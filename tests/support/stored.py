@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from shards.sample import ClassList
 from shards.store import Store
 from tasks.layout import NIGHT, PairName, SplitName, night_folder, shard_file
-from tasks.metrics.scoring import compose_scoring
-from tasks.metrics.tallies import Tallies, merge
 from tasks.models.spec import Numerics
 from tasks.night import Night, Outcome, Provenance, worst
 from tasks.predictions.evaluation import Evaluation
 from tasks.predictions.schema import Scored, prediction_rows, score_rows
 from tasks.records import Pair
 from tasks.stored import StoredScoring
+from tasks.targets.overlay import OverlayCounts
+from tasks.targets.rescoring import score_and_publish
+from tasks.targets.retarget import Retargeted
 
 EXACT = Numerics(precision="float32", decoder="pil", device_type="cpu")
 EPOCH = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
@@ -59,7 +60,7 @@ def store_evaluation(
     names = list(keys) if keys is not None else [f"{row:05d}" for row in range(n)]
     faults = list(errors) if errors is not None else [None] * n
     run = f"r{version}"
-    paths, tallies = [], []
+    paths, parts = [], []
     for start in range(0, n, per_shard):
         part = slice(start, start + per_shard)
         scored = Scored(names[part], list(targets)[part], scores[part], faults[part], "logits")
@@ -69,7 +70,7 @@ def store_evaluation(
         if keep_scores:
             _publish(store, f"{pair.scores(run)}/{file}", score_rows(scored))
         paths.append(f"{pair.predictions(run)}/{file}")
-        tallies.append(Tallies.of(rows, classes))
+        parts.append(Retargeted(rows, OverlayCounts()))
     labels = ",".join(map(str, targets)).encode()
     evaluation = Evaluation(
         id=f"e{pair.model}{version}{dataset_version}",
@@ -87,9 +88,8 @@ def store_evaluation(
     )
     ids = tuple(f"id{index:04d}" for index in range(classes))
     class_list = ClassList(tuple(f"class {index}" for index in range(classes)), ids)
-    scoring = compose_scoring(evaluation, class_list, merge(tallies, classes))
+    scoring = score_and_publish(store, evaluation, class_list, parts, None)
     store.publish(pair.evaluation(evaluation.id), evaluation.to_json())
-    store.publish(f"{pair.scoring(scoring.id)}/metrics.json", scoring.to_json())
     return StoredScoring(evaluation, scoring)
 
 

@@ -136,6 +136,10 @@ class Plan(_Frozen):
     top_k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         default=TOP_KS, description="Top-k accuracy for these k; 1 and 5 are always given."
     )
+    operating_points: tuple[Located, ...] = Field(
+        default=(),
+        description="Files of `nightmark operating-point --to`, checked again every night.",
+    )
     runtime: RuntimePlan = RuntimePlan()
 
     @model_validator(mode="after")

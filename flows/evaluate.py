@@ -110,7 +110,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
     if errors:
         return outcome_of(combined(errors), pair, work)
     dataset = plan.dataset(pair.split.dataset)
-    scoring = aggregate(split, run, dataset.targets, plan.scoring)
+    scoring = aggregate(split, run, dataset.targets, plan.scoring, plan.operating_points)
     findings = examine(store, scoring, find_training(plan, dataset, split))
     verdicts = judge_scoring(scoring, plan.gates_for(pair))
     state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)

@@ -1,6 +1,8 @@
 """Verb: predictions → tallies → metrics, and the records that say so."""
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 from prefect import task
@@ -9,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from shards.errors import ModelError, ShardError
 from shards.reader import Shard, ShardedSplit
 from tasks.infer import InferenceRun
+from tasks.metrics.operating_point import thresholds_for
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.spec import DEFAULT, ScoringSpec
 from tasks.metrics.tallies import TALLIED
@@ -27,13 +30,14 @@ def aggregate(
     run: InferenceRun,
     targets: OverlaySpec | None = None,
     spec: ScoringSpec = DEFAULT,
+    points: Sequence[Path] = (),
 ) -> Scoring:
     """Tally the predictions of every shard, and publish the evaluation and its scoring.
 
     Raises:
         ShardError: predictions of a shard are missing or unreadable; nothing is published then.
         ModelError: the model scored another number of classes than the dataset has now.
-        InputError: the file of targets cannot be used.
+        InputError: the file of targets or an operating point cannot be used.
     """
     predictions = run.predictions
     store, classes = predictions.store, split.manifest.classes
@@ -44,6 +48,8 @@ def aggregate(
         retarget(_rows(shard, run), overlay, partial(scores, place))
         for place, shard in enumerate(split.shards())
     )
+    thresholds = thresholds_for(points, predictions.pair, classes)
+    spec = spec.model_copy(update={"thresholds": thresholds})
     scoring = score_and_publish(store, evaluation, classes, parts, overlay, spec)
     store.publish(predictions.pair.evaluation(evaluation.id), evaluation.to_json())
     return scoring

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from shards.errors import NightmarkError
 from tasks.metrics.metric import Metric
+from tasks.metrics.point_words import check_sentence
 from tasks.metrics.scoring import Scoring
 from tasks.night import Outcome, OutcomeState, Work
 from tasks.progress import Advance, Listener, Outline, listening
@@ -158,9 +159,8 @@ def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) 
     for outcome in outcomes:
         OUT.print(f"{outcome.pair}: {outcome.message}", markup=False, soft_wrap=True)
         scoring = scorings.get(str(outcome.pair))
-        if scoring is not None and scoring.overlaid is not None:
-            for sentence in overlaid_sentences(scoring.overlaid):
-                OUT.print(f"{outcome.pair}: {sentence}", markup=False, soft_wrap=True)
+        for sentence in () if scoring is None else _remarks(scoring):
+            OUT.print(f"{outcome.pair}: {sentence}", markup=False, soft_wrap=True)
         if outcome.skipped:
             entries = outcome.samples + len(outcome.skipped)
             OUT.print(
@@ -180,6 +180,14 @@ def print_work(outcomes: tuple[Outcome, ...], work: Work) -> None:
         OUT.print(f"{line}, reused {work.reused}.")
     else:
         OUT.print(f"Nothing to compute: the predictions of all {work.reused} shards were there.")
+
+
+def _remarks(scoring: Scoring) -> Iterator[str]:
+    """Under which targets it was judged, and what became of its operating points."""
+    if scoring.overlaid is not None:
+        yield from overlaid_sentences(scoring.overlaid)
+    for check in scoring.operating_points:
+        yield check_sentence(check, scoring.classes)
 
 
 def _cells(metric: Metric) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from shards.store import Store
 from tasks.gates.judging import judge
 from tasks.layout import PairName
 from tasks.metrics.metric import Metric
+from tasks.metrics.operating_point import thresholds_for
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import metric_title
 from tasks.night import OutcomeState, judged_state
@@ -121,7 +122,9 @@ def _of_plan(store: Store, plan: Plan) -> Iterator[Rescored]:
 def _of_pair(store: Store, plan: Plan, pair: PairName, stored: StoredScoring) -> Rescored:
     targets = plan.dataset(pair.split.dataset).targets
     overlay = None if targets is None else read_overlay(targets, stored.scoring.classes)
-    new = rescore_stored(store, stored, overlay)
+    thresholds = thresholds_for(plan.operating_points, pair, stored.scoring.classes)
+    spec = plan.scoring.model_copy(update={"thresholds": thresholds})
+    new = rescore_stored(store, stored, overlay, spec)
     states = _state(plan, pair, stored.scoring), _state(plan, pair, new)
     return Rescored(stored.scoring, new, states)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tasks.gates.bands import Bands
 from tasks.gates.sentences import Demand, Policy
 from tasks.metrics.intervals import CONFIDENCE
+from tasks.metrics.point_check import THRESHOLD_NAMES
 from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES, UNCOUNTED, is_overall
 from tasks.metrics.words import LOSSES, PLAIN, metric_title
 from tasks.predictions.schema import TOP_K
@@ -24,7 +25,9 @@ class Gate(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    metric: str = Field(description=f"One of {', '.join((*OVERALL_NAMES, *CLASS_NAMES))}.")
+    metric: str = Field(
+        description=f"One of {', '.join((*OVERALL_NAMES, *CLASS_NAMES, *THRESHOLD_NAMES))}."
+    )
     scope: GateScope = "overall"
     classes: tuple[str, ...] | None = Field(
         default=None,
@@ -142,7 +145,7 @@ class Gate(BaseModel):
 
     def _names(self) -> tuple[str, ...]:
         if self.per_class:
-            return PAIRED_CLASS_NAMES if self.is_change else CLASS_NAMES
+            return PAIRED_CLASS_NAMES if self.is_change else (*CLASS_NAMES, *THRESHOLD_NAMES)
         return PAIRED_NAMES if self.is_change else OVERALL_NAMES
 
     def _fault_of_scope(self) -> str | None:

@@ -8,7 +8,7 @@ from tasks.gates.change_judging import judge_change
 from tasks.gates.deciding import Bound, worst_of
 from tasks.gates.gate import Gate
 from tasks.gates.sentences import Judged, VerdictState, class_sentence, overall_sentence
-from tasks.gates.subjects import class_indices, slice_metrics
+from tasks.gates.subjects import class_metrics, slice_metrics
 from tasks.gates.verdict import ORDER, SHOWN, Verdict
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
@@ -26,9 +26,7 @@ def judge(gate: Gate, scoring: Scoring, reference: Reference | None = None) -> V
     if gate.scope == "slice":
         return _judge_many(gate, slice_metrics(gate, scoring), scoring, gate.slices is not None)
     if gate.per_class:
-        wanted = class_indices(gate, scoring)
-        per_class = [m for m in scoring.per_class if m.name == gate.metric]
-        metrics = [m for m in per_class if m.class_index in wanted]
+        metrics = class_metrics(gate, scoring)
         return _judge_many(gate, metrics, scoring, gate.classes is not None)
     return _judge_overall(gate, scoring)
 

@@ -20,6 +20,23 @@ def class_indices(gate: Gate, scoring: Scoring) -> frozenset[int]:
     return frozenset(found)
 
 
+def class_metrics(gate: Gate, scoring: Scoring) -> list[Metric]:
+    """The gate's metric of the classes that it names, or of all that have it.
+
+    Raises:
+        ValueError: a named class is foreign or unclear, or has no operating point to judge.
+    """
+    wanted = class_indices(gate, scoring)
+    found = [m for m in scoring.per_class if m.name == gate.metric and m.class_index in wanted]
+    missing = wanted - {metric.class_index for metric in found}
+    if gate.classes is not None and missing:
+        raise ValueError(
+            f"gate {gate}: {scoring.pair} has no operating point of "
+            f"{scoring.class_names[min(missing)]}; name its file under `operating_points`"
+        )
+    return found
+
+
 def slice_metrics(gate: Gate, scoring: Scoring) -> list[Metric]:
     """The gate's metric in the slices that it names, or in all.
 

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from shards.errors import InputError, ShardError
+from shards.sample import ClassList
+from tasks.layout import PairName
 from tasks.metrics.intervals import wilson
 from tasks.metrics.point_check import ClassThreshold
 from tasks.metrics.scoring import Scoring
@@ -105,6 +107,30 @@ def read_operating_point(file: Path) -> OperatingPoint:
             f"{file} is no operating point; `nightmark operating-point … --to FILE` writes one "
             f"({error})"
         ) from error
+
+
+def thresholds_for(
+    files: Sequence[Path], pair: PairName, classes: ClassList
+) -> tuple[ClassThreshold, ...]:
+    """What is to be checked of a pair: the points in the files that are of it.
+
+    Raises:
+        InputError: unreadable, of a class that the dataset has not, or two are of the same class.
+    """
+    found: dict[str, ClassThreshold] = {}
+    for file in files:
+        point = read_operating_point(file)
+        if point.pair.name != pair:
+            continue
+        if point.class_id not in classes.ids:
+            raise InputError(f"operating point {file}: {pair} has no class {point.class_id}")
+        if point.class_id in found:
+            raise InputError(
+                f"operating point {file}: another file has one of {point.class_name} for {pair}; "
+                f"keep one of them"
+            )
+        found[point.class_id] = point.as_threshold(classes.ids.index(point.class_id))
+    return tuple(found.values())
 
 
 def _why_not(name: str, curve: Sequence[CurvePoint], support: int, wanted: Wanted) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field
 from shards.sample import ClassList
 from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.metric import Metric
+from tasks.metrics.point_check import PointCheck
 from tasks.metrics.ranking import Ranking
 from tasks.metrics.reliability import ReliabilityBin, equal_mass_bins, equal_width_bins
 from tasks.metrics.selective import RiskPoint, risk_coverage
@@ -59,8 +60,10 @@ class Scoring(Record):
     overlaid: Overlaid | None = Field(
         default=None, description="What replaced targets of the dataset; null if nothing did."
     )
-
     spec: ScoringSpec = Field(default=DEFAULT, description="What was asked for.")
+    operating_points: tuple[PointCheck, ...] = Field(
+        default=(), description="What the thresholds of `spec` reach."
+    )
 
     def metric(self, name: str) -> Metric:
         """An overall metric. Raises KeyError."""
@@ -82,6 +85,7 @@ def compose_scoring(
     overlaid: Overlaid | None = None,
     spec: ScoringSpec = DEFAULT,
     ranking: Ranking | None = None,
+    checks: tuple[PointCheck, ...] = (),
 ) -> Scoring:
     """All numbers of an evaluation under the targets of its dataset, or those laid over them."""
     if len(classes) != tallies.confusion.classes:
@@ -106,13 +110,17 @@ def compose_scoring(
         class_names=classes.names,
         support=tuple(matrix.support.tolist()),
         overall=overall_metrics(tallies, spec.top_ks, ranking),
-        per_class=class_metrics(tallies, ranking),
+        per_class=(
+            *class_metrics(tallies, ranking),
+            *(metric for check in checks for metric in check.metrics),
+        ),
         reliability=equal_width_bins(tallies.calibration),
         reliability_equal_mass=equal_mass_bins(tallies.calibration),
         risk_coverage=risk_coverage(tallies.calibration.fine),
         confusion=tuple(zip(rows.tolist(), columns.tolist(), counts.tolist(), strict=True)),
         overlaid=overlaid,
         spec=spec,
+        operating_points=checks,
     )
 
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.metrics.point_check import ClassThreshold
+
 TOP_KS = (1, 5)
 """Top-k of these is always given; a plan may ask for more."""
 
@@ -14,6 +16,9 @@ class ScoringSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     top_k: tuple[Annotated[int, Field(ge=1)], ...] = TOP_KS
+    thresholds: tuple[ClassThreshold, ...] = Field(
+        default=(), description="Operating points that are checked again."
+    )
 
     @property
     def top_ks(self) -> tuple[int, ...]:

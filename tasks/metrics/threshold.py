@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.metrics.intervals import CONFIDENCE, wilson
+from tasks.metrics.words import figure
 
 
 class _Frozen(BaseModel):
@@ -30,6 +31,10 @@ class Wanted(_Frozen):
         default=False, description="Whether the lower end of the interval must reach it."
     )
     confidence: float = Field(default=CONFIDENCE, gt=0, lt=1)
+
+    def __str__(self) -> str:
+        """``recall of at least 90.0 %``."""
+        return f"{self.metric} of at least {figure(self.metric, self.value)}"
 
     def is_reached(self, hits: int, n: int) -> bool:
         """By ``hits`` of ``n``; of nothing it is not."""

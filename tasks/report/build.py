@@ -10,6 +10,7 @@ from tasks.metrics.words import counted, figure, metric_title
 from tasks.night import SEVERITY, Night, Outcome, SkippedNote, Work
 from tasks.report.classes import class_note, class_rows, confused_rows
 from tasks.report.findings import decisive_sentence, finding_row, warnings
+from tasks.report.points import missed_points, point_rows
 from tasks.report.view import (
     Fact,
     MetricRow,
@@ -99,6 +100,7 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None) -> PairView:
         overall=() if scoring is None else _metric_rows(scoring),
         classes=() if scoring is None else class_rows(scoring),
         class_note="" if scoring is None else class_note(scoring),
+        points=() if scoring is None else point_rows(scoring),
         confused=() if scoring is None else confused_rows(scoring),
         inputs=_inputs(outcome, scoring),
         skipped=_skipped_group(str(pair.name.split), outcome.skipped),
@@ -110,6 +112,8 @@ def _notes(outcome: Outcome, scoring: Scoring | None) -> tuple[str, ...]:
     notes = list(warnings(outcome.verdicts))
     if scoring is not None and scoring.overlaid is not None:
         notes += overlaid_sentences(scoring.overlaid)
+    if scoring is not None:
+        notes += [f"Warning: {sentence}" for sentence in missed_points(scoring)]
     if scoring is not None and scoring.failed:
         notes.append(f"{counted(scoring.failed, 'image')} could not be predicted{_range(scoring)}.")
     if scoring is not None and scoring.unlabelled:

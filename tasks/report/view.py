@@ -69,6 +69,15 @@ class ConfusedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PointRow:
+    """An operating point and what its threshold reaches now."""
+
+    name: str
+    state: StateWord
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedGroup:
     """Entries of one split's source that are not in its shards; the first of them, and how many."""
 
@@ -118,6 +127,7 @@ class PairView:
     overall: tuple[MetricRow, ...]
     classes: tuple[ClassRow, ...]
     class_note: str
+    points: tuple[PointRow, ...]
     confused: tuple[ConfusedRow, ...]
     inputs: tuple[Fact, ...]
     skipped: SkippedGroup | None

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from shards.errors import InputError, ShardError
 from shards.sample import ClassList
 from shards.store import Store
+from tasks.metrics.point_check import check_points
 from tasks.metrics.ranking import Ranking, rank
 from tasks.metrics.scoring import Scoring, compose_scoring
 from tasks.metrics.spec import DEFAULT, ScoringSpec
@@ -23,10 +25,15 @@ from tasks.predictions.schema import score_precision
 from tasks.stored import StoredScoring, has_scores, score_tables
 from tasks.targets.overlay import Overlaid, OverlayCounts, TargetOverlay
 from tasks.targets.retarget import Retargeted
-from tasks.targets.rows import publish_overlay, retargeted_tables
+from tasks.targets.rows import class_scores, publish_overlay, retargeted_tables
 
 
-def rescore(store: Store, stored: StoredScoring, overlay: TargetOverlay | None) -> Scoring:
+def rescore(
+    store: Store,
+    stored: StoredScoring,
+    overlay: TargetOverlay | None,
+    spec: ScoringSpec | None = None,
+) -> Scoring:
     """The figures of a stored evaluation anew, from its Parquet alone, published beside the old.
 
     Neither the model nor the shards are needed: the classes are those of the stored scoring.
@@ -35,6 +42,7 @@ def rescore(store: Store, stored: StoredScoring, overlay: TargetOverlay | None) 
         store: where the evaluation lies; the new scoring is published there.
         stored: the evaluation, and any of its scorings.
         overlay: the targets that count; None for the dataset's own.
+        spec: what is to be computed; None for what the stored scoring has.
 
     Raises:
         ShardError: a file of predictions is missing or unreadable.
@@ -42,8 +50,8 @@ def rescore(store: Store, stored: StoredScoring, overlay: TargetOverlay | None) 
     """
     evaluation = stored.evaluation
     parts = retargeted_tables(store, evaluation, overlay)
-    classes, spec = stored.scoring.classes, stored.scoring.spec
-    return score_and_publish(store, evaluation, classes, parts, overlay, spec)
+    wishes = stored.scoring.spec if spec is None else spec
+    return score_and_publish(store, evaluation, stored.scoring.classes, parts, overlay, wishes)
 
 
 def score_and_publish(
@@ -80,7 +88,8 @@ def score_and_publish(
         _refuse_foreign(overlay, keys, str(pair.split))
         publish_overlay(store, pair.split, overlay)
         overlaid = Overlaid.of(overlay, counts)
-    scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec, ranking)
+    checks = check_points(spec.thresholds, partial(class_scores, store, evaluation, overlay))
+    scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec, ranking, checks)
     folder = pair.scoring(scoring.id)
     if ranking is not None:
         store.publish(f"{folder}/curves.parquet", _parquet(ranking.points))

@@ -59,7 +59,12 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "key", "allowed"),
     [
-        (PLAN + "modles: []\n", 19, "modles", "name, datasets, models, gates, top_k, runtime"),
+        (
+            PLAN + "modles: []\n",
+            19,
+            "modles",
+            "name, datasets, models, gates, top_k, operating_points, runtime",
+        ),
         (
             changed("    split: test\n", "    split: test\n    splt: x\n"),
             5,

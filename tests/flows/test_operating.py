@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from shards.store import Store
+from tasks.stored import finished_nights, read_night
 from tests.support.stored import logits, pair_name, store_evaluation
 
+SMALL = Path(__file__).parents[1] / "plans" / "small.yaml"
 Command = Callable[..., int]
 TARGETS = np.arange(90) % 3
 SCORES = logits(TARGETS, 3, skill=1.5, seed=1)
@@ -79,3 +82,42 @@ def test_the_printed_schema_is_the_committed_one(
     assert nightmark("operating-point-schema") == 0
     committed = Path(__file__).parents[2] / "conf/operating-point.schema.json"
     assert capsys.readouterr().out == committed.read_text()
+
+
+def test_every_night_checks_a_point_again_and_a_gate_may_hold_it(
+    root: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("foolbox")
+    nightmark("night", SMALL)
+    file = tmp_path / "frog.json"
+    wish = ("--class", "frog", "--recall", "0.5", "--to", file)
+    assert nightmark("operating-point", "cifar10/test/resnet8", *wish) == 0
+    point = json.loads(file.read_bytes())
+    capsys.readouterr()
+    under = (
+        *("--set", f"operating_points=[{file}]"),
+        *("--set", "gates.0={metric: recall_at_threshold, classes: [frog], min: 0.99}"),
+    )
+    assert nightmark("night", SMALL, *under) in (1, 4)
+    said = capsys.readouterr().out
+    assert "Nothing to compute" in said
+    assert f"frog at a threshold of {point['threshold']:.6g}: recall is" in said
+    store = Store.at(root)
+    night, scorings = read_night(store, finished_nights(store)[-1])
+    (check,) = scorings["cifar10/test/resnet8"].operating_points
+    assert check.found is not None
+    assert check.found.model_dump() == point["expected"]
+    page = root / "nights" / night.name / "cifar10/test/resnet8/report.html"
+    assert "Operating points" in page.read_text()
+    table = pq.read_table(root / "nights" / night.name / "metrics.parquet").to_pylist()
+    (row,) = [row for row in table if row["metric"] == "recall_at_threshold"]
+    assert (row["class"], row["value"]) == ("frog", check.found.recall.value)
+
+
+def test_a_point_that_cannot_be_used_makes_its_pairs_unusable(
+    root: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("foolbox")
+    gone = ("--set", f"operating_points=[{tmp_path / 'gone.json'}]")
+    assert nightmark("night", SMALL, *gone) == 2
+    assert "gone.json: No such file" in capsys.readouterr().out

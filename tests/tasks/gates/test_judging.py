@@ -13,8 +13,10 @@ from tasks.gates.judging import judge
 from tasks.gates.sentences import VerdictState
 from tasks.gates.verdict import Verdict, overall_state
 from tasks.metrics.intervals import wilson
+from tasks.metrics.point_check import ClassThreshold, check_points
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.tallies import Sum, Tallies
+from tasks.metrics.threshold import ClassScores, Wanted
 from tests.tasks.metrics.made_by_hand import rows_of, scoring_of, tallies_of
 
 DOCS = Path(__file__).parents[3] / "docs/gates.md"
@@ -413,3 +415,33 @@ def test_the_sentence_gives_the_interval_at_the_confidence_of_the_gate() -> None
 def test_a_verdict_survives_json() -> None:
     verdict = judge(of_each_class(), zoo())
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+def with_otter_point(hits: int, support: int) -> Scoring:
+    """The zoo with a threshold on otters that finds ``hits`` of ``support``, and nothing else."""
+    wanted = Wanted(metric="recall", value=0.9)
+    found = np.arange(support) < hits
+    scores = ClassScores(OTTER, found.astype(float), np.ones(support, dtype=bool), *[found] * 3)
+    threshold = ClassThreshold(class_index=OTTER, threshold=0.5, wanted=wanted)
+    checks = check_points([threshold], lambda _: scores)
+    per_class = (*zoo().per_class, *checks[0].metrics)
+    return zoo().model_copy(update={"per_class": per_class, "operating_points": checks})
+
+
+@pytest.mark.parametrize(
+    ("hits", "state"), [(500, "passed"), (445, "inconclusive"), (300, "failed")]
+)
+def test_a_gate_holds_an_operating_point(hits: int, state: VerdictState) -> None:
+    gate = Gate(metric="recall_at_threshold", classes=("otter",), min=0.9)
+    verdict = judge(gate, with_otter_point(hits, 500))
+    assert verdict.state == state
+    assert f"Recall at threshold of otter is {hits / 5:.1f} %" in verdict.sentence
+
+
+def test_a_gate_on_a_class_without_an_operating_point_is_refused() -> None:
+    gate = Gate(metric="precision_at_threshold", classes=("cat",), min=0.9)
+    with pytest.raises(ValueError, match="no operating point of cat; name its file under"):
+        judge(gate, with_otter_point(500, 500))
+    each = Gate(metric="precision_at_threshold", scope="each_class", min=0.9)
+    assert judge(each, with_otter_point(500, 500)).judged == 1
+    assert judge(each, zoo()).state == "not_applicable"

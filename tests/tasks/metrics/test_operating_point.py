@@ -8,17 +8,20 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from shards.errors import InputError
+from shards.sample import ClassList
 from tasks.metrics.operating_point import (
     KEPT_POINTS,
     OperatingPoint,
     Unreachable,
     operating_point,
     read_operating_point,
+    thresholds_for,
 )
 from tasks.metrics.point_check import check_points
 from tasks.metrics.point_words import check_sentence, point_sentences
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.threshold import ClassScores, Wanted
+from tasks.records import Pair
 from tests.support.shared_data import SHARED, needs_shared
 from tests.tasks.metrics.made_by_hand import scoring_of, tallies_of
 
@@ -155,6 +158,30 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     file.write_text('{"threshold": 0.5}')
     with pytest.raises(InputError, match=r"otter\.json is no operating point"):
         read_operating_point(file)
+
+
+def written(folder: Path, name: str, **changes: object) -> Path:
+    point = operating_point(SCORING, exam(), Wanted(metric="recall", value=0.9))
+    assert isinstance(point, OperatingPoint)
+    file = folder / name
+    file.write_bytes(point.model_copy(update=changes).to_json())
+    return file
+
+
+def test_the_points_of_a_pair_are_found_by_pair_and_class_id(tmp_path: Path) -> None:
+    """The class may have moved in the list since the point was chosen."""
+    pair = SCORING.pair.name
+    other = Pair(dataset="animals", split="test", model="other")
+    files = [written(tmp_path, "a.json"), written(tmp_path, "b.json", pair=other)]
+    moved = ClassList.of_names(("c1", "c0", "c2"))
+    (found,) = thresholds_for(files, pair, moved)
+    assert found.class_index == 0
+    assert found.wanted == Wanted(metric="recall", value=0.9)
+    assert thresholds_for((), pair, moved) == ()
+    with pytest.raises(InputError, match=r"a\.json: animals/test/net has no class c1"):
+        thresholds_for(files, pair, ClassList.of_names(("c0", "c2")))
+    with pytest.raises(InputError, match=r"c\.json: another file has one of c1"):
+        thresholds_for([*files, written(tmp_path, "c.json")], pair, moved)
 
 
 def applied(point: dict[str, float], chances: list[float]) -> int:

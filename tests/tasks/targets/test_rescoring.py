@@ -2,10 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, recall_score
 
 from shards.errors import InputError, ShardError
 from shards.store import Store
+from tasks.metrics.point_check import ClassThreshold
+from tasks.metrics.spec import ScoringSpec
+from tasks.metrics.threshold import Wanted
 from tasks.stored import StoredScoring, find_scored, read_scoring
 from tasks.targets.overlay import TargetOverlay
 from tasks.targets.rescoring import rescore
@@ -149,3 +152,32 @@ def test_rows_under_targets_are_the_same_for_both_sides_of_a_comparison(store: S
     assert [table.num_rows for table in tables] == [16, 16, 16, 12]
     own = list(rows_under_targets(store, stored.evaluation, None))
     assert [t for table in own for t in table["target"].to_pylist()] == TARGETS.tolist()
+
+
+def test_thresholds_become_figures_of_their_class(store: Store) -> None:
+    stored = evaluated(store)
+    wanted = Wanted(metric="recall", value=0.5)
+    spec = ScoringSpec(thresholds=(ClassThreshold(class_index=2, threshold=0.3, wanted=wanted),))
+    found = rescore(store, stored, None, spec)
+    chances = np.exp(SCORES.astype(np.float64))
+    called = (chances / chances.sum(axis=1, keepdims=True))[:, 2].astype(np.float32) >= 0.3
+    figures = {metric.name: metric for metric in found.of_class(2)}
+    assert figures["recall_at_threshold"].value == recall_score(TARGETS == 2, called)
+    assert figures["precision_at_threshold"].value == precision_score(TARGETS == 2, called)
+    assert "recall_at_threshold" not in {metric.name for metric in found.of_class(1)}
+    assert found.id != stored.scoring.id
+    # What a scoring was asked for is computed again, under whatever targets.
+    again = rescore(store, StoredScoring(stored.evaluation, found), corrected(3, 20, 41))
+    (check,) = again.operating_points
+    assert check.found is not None
+    assert check.found.recall.value == recall_score(NEW == 2, called)
+
+
+def test_a_threshold_without_scores_says_so(store: Store) -> None:
+    stored = evaluated(store, keep_scores=False)
+    wanted = Wanted(metric="precision", value=0.5)
+    spec = ScoringSpec(thresholds=(ClassThreshold(class_index=2, threshold=0.3, wanted=wanted),))
+    found = rescore(store, stored, None, spec)
+    assert [check.state for check in found.operating_points] == ["undefined"]
+    states = {m.name: m.state for m in found.of_class(2)}
+    assert states["precision_at_threshold"] == states["recall_at_threshold"] == "needs_scores"

@@ -69,15 +69,16 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> Written:
         batch += (front, image, padding)
         size += len(image) + len(padding)
         if size - batched >= BATCH_BYTES:
-            piece = b"".join(batch)
-            whole.update(piece)
-            file.write(piece)
-            batch.clear()
-            batched = size
-    piece = b"".join((*batch, END_OF_TAR))
-    whole.update(piece)
-    file.write(piece)
+            _write(file, whole, batch)
+            batch, batched = [], size
+    _write(file, whole, [*batch, END_OF_TAR])
     return Written(whole.hexdigest(), size + len(END_OF_TAR), tuple(placed))
+
+
+def _write(file: BinaryIO, whole: "hashlib._Hash", batch: list[bytes]) -> None:
+    content = b"".join(batch)
+    whole.update(content)
+    file.write(content)
 
 
 def _front(sample: Sample) -> bytes:

@@ -6,8 +6,9 @@ OFFICIAL_IMAGENET holds ILSVRC2012_img_val.tar and its development kit, CIFAR th
 CIFAR-10; their images are repeated up to ``--entries``, and to 60,000. Peers: a hand-written
 ``webdataset.ShardWriter`` loop, and ``tar x`` then ``tar c``. Ours includes opening the source, the
 digests, the header checks, the manifest, and bringing every file to the disk, which no peer does.
-Figures: docs/benchmarks.md. The bound is what no way of building saves: reading the images, hashing each of them and the tar
+The bound is what no way of building saves: reading the images, hashing each of them and the tar
 they come to lie in, writing it and bringing it to the disk, by as many threads. Needs GNU tar.
+Figures: docs/benchmarks.md.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName
 from tasks.metrics.spec import TOP_KS, ScoringSpec
 from tasks.models.spec import ModelSpec
+from tasks.night import Promotion
 from tasks.targets.overlay import OverlaySpec
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -139,6 +140,11 @@ class Plan(_Frozen):
     operating_points: tuple[Located, ...] = Field(
         default=(),
         description="Files of `nightmark operating-point --to`, checked again every night.",
+    )
+    promotion: Promotion = Field(
+        default="automatic",
+        description="automatic: a pair that passed a night becomes its own baseline; manual: only "
+        "by `nightmark promote`.",
     )
     runtime: RuntimePlan = RuntimePlan()
 

@@ -14,6 +14,7 @@ from shards.errors import InputError, NightmarkError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
 from tasks.aggregate import aggregate
+from tasks.compare import compare_with_baseline
 from tasks.examine import examine
 from tasks.gates.verdict import Verdict
 from tasks.import_predictions import import_predictions
@@ -111,14 +112,17 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         return outcome_of(combined(errors), pair, work)
     dataset = plan.dataset(pair.split.dataset)
     scoring = aggregate(split, run, dataset.targets, plan.scoring, plan.operating_points)
+    reference = compare_with_baseline(store, scoring)
     findings = examine(store, scoring, find_training(plan, dataset, split))
-    verdicts = judge_scoring(scoring, plan.gates_for(pair))
+    verdicts = judge_scoring(scoring, plan.gates_for(pair), reference)
     state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
     return Outcome(
         pair=Pair.of(pair),
         state=state,
         message=_message(state, scoring.failed, verdicts),
         scoring=scoring.id,
+        evaluation=scoring.evaluation,
+        comparison=None if reference is None else reference.note,
         verdicts=verdicts,
         work=work,
         skipped=tuple(SkippedNote(**entry.model_dump()) for entry in split.manifest.skipped),

@@ -17,6 +17,7 @@ from shards.errors import NightmarkError
 from shards.store import Store
 from tasks.layout import PairName, night_name
 from tasks.night import Night, Outcome, Provenance, worst
+from tasks.promote import promote_passed, promote_what_was_left
 from tasks.publish import publish_night
 from tasks.records import Pair
 from tasks.slots.devices import Device, find_devices
@@ -42,6 +43,8 @@ def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
         InputError: the plan is not one; then nothing is done.
     """
     work = load(plan, overrides)
+    store = Store.at(work.runtime.root)
+    promote_what_was_left(store, work.name)
     started = datetime.now(UTC)
     devices = find_devices(work.runtime.devices)
     with slot_pool(devices):
@@ -59,10 +62,11 @@ def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
         finished=datetime.now(UTC),
         state=state,
         outcomes=tuple(outcomes),
+        promotion=work.promotion,
         provenance=Provenance.here(tuple(str(device) for device in devices)),
     )
-    store = Store.at(work.runtime.root)
     page = publish_night(store, night, read_scorings(store, outcomes))
+    promote_passed(store, night)
     get_run_logger().info("%s: %s; report: %s", night.name, state, page)
     decisive = [f"{o.pair}: {o.message}" for o in outcomes if o.state == state]
     decisive = decisive or ["No model of the plan belongs to any of its datasets."]

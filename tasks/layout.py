@@ -7,6 +7,7 @@ from datetime import datetime
 NIGHTS = "nights"
 NIGHT = "night.json"
 COPIES = "copies"
+DECISIONS = "decisions"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -57,6 +58,14 @@ class PairName:
     def scoring(self, scoring: str) -> str:
         return f"scorings/{self}/{scoring}"
 
+    @property
+    def decisions(self) -> str:
+        """The folder of all decisions about this pair."""
+        return f"{DECISIONS}/{self}"
+
+    def decision(self, decision: str) -> str:
+        return f"{self.decisions}/{decision}.json"
+
     def comparison(self, comparison: str) -> str:
         """Of this pair, the candidate, with a baseline."""
         return f"comparisons/{self}/{comparison}"
@@ -82,6 +91,11 @@ def copies_folder(copies: str = "") -> str:
 def night_name(started: datetime, night: str) -> str:
     """``<UTC time>-<id>``: sorts by time. ``started`` is in UTC."""
     return f"{started:%Y%m%dt%H%M%Sz}-{night}"
+
+
+def decision_name(time: datetime, decision: str) -> str:
+    """As ``night_name``; ``time`` is in UTC."""
+    return night_name(time, decision)
 
 
 def night_folder(name: str) -> str:

@@ -8,11 +8,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.gates.baseline import AgainstBaseline
 from tasks.gates.verdict import Verdict, overall_state
 from tasks.health.finding import Finding
 from tasks.records import Pair, Record
 
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
+Promotion = Literal["automatic", "manual"]
 SEVERITY: tuple[OutcomeState, ...] = (
     "failed",
     "unusable",
@@ -55,6 +57,8 @@ class Outcome(_Frozen):
     state: OutcomeState
     message: str
     scoring: str | None = None
+    evaluation: str | None = None
+    comparison: AgainstBaseline | None = None
     verdicts: tuple[Verdict, ...] = ()
     work: Work = Work()
     skipped: tuple[SkippedNote, ...] = ()
@@ -98,6 +102,9 @@ class Night(Record):
     finished: datetime
     state: OutcomeState
     outcomes: tuple[Outcome, ...]
+    promotion: Promotion = Field(
+        default="manual", description="automatic: what passed becomes the baseline of its pair."
+    )
     provenance: Provenance
 
     @property

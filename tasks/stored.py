@@ -47,6 +47,15 @@ def read_record(store: Store, name: str) -> Night:
     return Night.from_json(store.read(path), store.locate(path))
 
 
+def newest_night(store: Store, plan: str) -> Night | None:
+    """The newest stored night of a plan, by the plan's name. Raises ShardError."""
+    for name in reversed(finished_nights(store)):
+        night = read_record(store, name)
+        if night.plan == plan:
+            return night
+    return None
+
+
 def read_night(store: Store, name: str) -> tuple[Night, dict[str, Scoring]]:
     """A stored night and the scorings that it refers to.
 
@@ -96,7 +105,7 @@ def find_scored(store: Store, reference: str) -> StoredScoring:
         ShardError: a record is missing or unreadable.
     """
     name, _, wanted = reference.partition("@")
-    pair = _pair(name)
+    pair = parse_pair(name)
     if not wanted:
         return _newest(store, pair)
     if wanted in _evaluations(store, pair):
@@ -108,7 +117,8 @@ def find_scored(store: Store, reference: str) -> StoredScoring:
     raise InputError(f"{reference}: {wanted!r} is no stored night and no evaluation of {pair}")
 
 
-def _pair(name: str) -> PairName:
+def parse_pair(name: str) -> PairName:
+    """The pair ``DATASET/SPLIT/MODEL``. Raises InputError if it is none."""
     try:
         dataset, split, model = name.split("/")
         return PairName(SplitName(dataset, split), model)

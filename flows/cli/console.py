@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,11 +20,14 @@ from rich.progress import (
 from rich.table import Table
 
 from shards.errors import NightmarkError
+from shards.store import Store
+from tasks.gates.overrides import override_notes
 from tasks.metrics.metric import Metric
 from tasks.metrics.point_words import check_sentence
 from tasks.metrics.scoring import Scoring
 from tasks.night import Outcome, OutcomeState, Work
 from tasks.progress import Advance, Listener, Outline, listening
+from tasks.stored import read_scorings
 from tasks.targets.words import overlaid_sentences
 
 STATE_STYLES: dict[OutcomeState, str] = {
@@ -133,8 +137,10 @@ def showing_progress() -> Iterator[None]:
         yield
 
 
-def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) -> None:
+def print_outcomes(store: Store, outcomes: tuple[Outcome, ...]) -> None:
     """The table models x datasets, then a line per pair that says why."""
+    scorings = read_scorings(store, outcomes)
+    overrides = override_notes(store, outcomes, datetime.now(UTC))
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("dataset", "model"):
         table.add_column(heading, no_wrap=True)
@@ -157,7 +163,10 @@ def print_outcomes(outcomes: tuple[Outcome, ...], scorings: dict[str, Scoring]) 
     OUT.print(table)
     OUT.print()
     for outcome in outcomes:
-        OUT.print(f"{outcome.pair}: {outcome.message}", markup=False, soft_wrap=True)
+        notes = [outcome.message, *overrides.get(str(outcome.pair), ())]
+        notes += [] if outcome.comparison is None else [outcome.comparison.sentence]
+        for note in notes:
+            OUT.print(f"{outcome.pair}: {note}", markup=False, soft_wrap=True)
         scoring = scorings.get(str(outcome.pair))
         for sentence in () if scoring is None else _remarks(scoring):
             OUT.print(f"{outcome.pair}: {sentence}", markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from flows.cli import comparing, environment, night, operating, rescoring, shards, ui
+from flows.cli import comparing, deciding, environment, night, operating, rescoring, shards, ui
 from flows.cli.console import ERR
 from shards.errors import InputError, NightmarkError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 for group in (
     night.commands,
     comparing.commands,
+    deciding.commands,
     rescoring.commands,
     operating.commands,
     shards.commands,

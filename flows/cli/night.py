@@ -16,7 +16,7 @@ from shards.errors import InputError
 from shards.store import Store
 from tasks.models.spec import IMPORTED, Output
 from tasks.night import Night, Outcome
-from tasks.stored import finished_nights, read_night, read_record, read_scorings
+from tasks.stored import finished_nights, read_night, read_record
 
 T = TypeVar("T")
 commands = typer.Typer()
@@ -109,7 +109,7 @@ def report(
         raise InputError(f"{store.locate('')}: there is no night yet; run `nightmark night`")
     found, scorings = read_night(store, names[-1] if name == "latest" else name)
     page = write_pages(store, found, scorings)
-    print_outcomes(found.outcomes, scorings)
+    print_outcomes(store, found.outcomes)
     OUT.print(f"Report: {page}", soft_wrap=True)
 
 
@@ -130,7 +130,7 @@ def _run_night(plan: Path, overrides: list[str]) -> Night:
     with working():
         finished = _carried(nightly(plan, overrides, return_state=True), Night)
     store = Store.at(loaded.runtime.root)
-    print_outcomes(finished.outcomes, read_scorings(store, finished.outcomes))
+    print_outcomes(store, finished.outcomes)
     OUT.print()
     print_work(finished.outcomes, finished.work)
     OUT.print(f"Night {finished.name}: {finished.state}")
@@ -153,7 +153,7 @@ def _evaluate(plan: Plan, dataset: str, model: str) -> None:
     with working():
         outcome = _carried(on_slots(plan, dataset, model, return_state=True), Outcome)
     store = Store.at(plan.runtime.root)
-    print_outcomes((outcome,), read_scorings(store, [outcome]))
+    print_outcomes(store, (outcome,))
     print_work((outcome,), outcome.work)
     if outcome.scoring is not None:
         scoring = f"{outcome.pair.name.scoring(outcome.scoring)}/metrics.json"

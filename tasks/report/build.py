@@ -1,6 +1,6 @@
 """A night and its scorings → a report: every sentence and every figure, nothing of any page."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from tasks.layout import night_report
@@ -34,13 +34,19 @@ LISTED_SKIPPED = 50
 """Of each split's skipped entries so many are listed; the rest are counted."""
 
 
-def build_report(night: Night, scorings: Mapping[str, Scoring]) -> Report:
+def build_report(
+    night: Night,
+    scorings: Mapping[str, Scoring],
+    overrides: Mapping[str, Sequence[str]] | None = None,
+) -> Report:
     """The report of a night.
 
     Args:
         night: its outcomes.
         scorings: by ``str(pair)``; a pair that is not among them appears with its message.
+        overrides: by ``str(pair)``; who accepted that it failed.
     """
+    accepted = overrides or {}
     outcomes = sorted(night.outcomes, key=lambda outcome: SEVERITY.index(outcome.state))
     states = [outcome.state for outcome in outcomes]
     return Report(
@@ -50,7 +56,12 @@ def build_report(night: Night, scorings: Mapping[str, Scoring]) -> Report:
         tally=tuple((STATES[s], states.count(s)) for s in SEVERITY if s in states),
         when=moment_text(night.started),
         intervals=f"{100 * _confidence(scorings):.4g} % confidence interval",
-        pairs=tuple(_pair_view(outcome, scorings.get(str(outcome.pair))) for outcome in outcomes),
+        pairs=tuple(
+            _pair_view(
+                outcome, scorings.get(str(outcome.pair)), accepted.get(str(outcome.pair), ())
+            )
+            for outcome in outcomes
+        ),
         work=_work_row(night.work),
         skipped=_skipped(outcomes),
         provenance=_provenance(night),
@@ -83,7 +94,7 @@ def _confidence(scorings: Mapping[str, Scoring]) -> float:
     return next((scoring.confidence for scoring in scorings.values()), CONFIDENCE)
 
 
-def _pair_view(outcome: Outcome, scoring: Scoring | None) -> PairView:
+def _pair_view(outcome: Outcome, scoring: Scoring | None, overrides: Sequence[str]) -> PairView:
     pair = outcome.pair
     return PairView(
         pair=pair,
@@ -91,7 +102,7 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None) -> PairView:
         href=night_report(pair.name),
         state=STATES[outcome.state],
         sentence=decisive_sentence(outcome),
-        notes=_notes(outcome, scoring),
+        notes=(*overrides, *_notes(outcome, scoring)),
         top1=NO_FIGURE if scoring is None else figure_of(scoring.metric("top1")),
         top5=NO_FIGURE if scoring is None else figure_of(scoring.metric("top5")),
         n="—" if scoring is None else f"{scoring.n:,}",
@@ -109,7 +120,8 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None) -> PairView:
 
 
 def _notes(outcome: Outcome, scoring: Scoring | None) -> tuple[str, ...]:
-    notes = list(warnings(outcome.verdicts))
+    notes = [] if outcome.comparison is None else [outcome.comparison.sentence]
+    notes += warnings(outcome.verdicts)
     if scoring is not None and scoring.overlaid is not None:
         notes += overlaid_sentences(scoring.overlaid)
     if scoring is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tasks.gates.verdict import Verdict
+from tasks.metrics.comparison_words import difference_text
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import class_labels, counted
 from tasks.night import Outcome
@@ -62,11 +63,17 @@ def finding_row(verdict: Verdict, scoring: Scoring | None) -> FindingRow:
 def _failing(verdict: Verdict, scoring: Scoring) -> tuple[str, ...]:
     # The evidence is ordered worst first, so that the failing ones stand at its head.
     labels = class_labels(scoring.class_names, scoring.class_ids)
-    return tuple(
-        f"{labels[metric.class_index]} {figure_of(metric)}"
+    levels = tuple(
+        f"{metric.slice or labels[metric.class_index or 0]} {figure_of(metric)}"
         for metric in verdict.evidence[: verdict.failing]
-        if metric.class_index is not None
+        if metric.scope != "overall"
     )
+    changes = tuple(
+        f"{labels[change.class_index]} {difference_text(change.metric, change.difference)}"
+        for change in verdict.changes[: verdict.failing]
+        if change.class_index is not None and change.difference is not None
+    )
+    return levels or changes
 
 
 def _terms(verdict: Verdict) -> str:
@@ -74,6 +81,10 @@ def _terms(verdict: Verdict) -> str:
     parts = [POLICIES[gate.effective_policy]]
     if gate.effective_policy != "point":
         parts.append(f"confidence {100 * gate.confidence:.4g} %")
+    if gate.is_change:
+        parts.append("on the change against the baseline")
     if gate.per_class:
         parts.append(f"{counted(verdict.judged, 'class', 'classes')} judged")
+    if gate.scope == "slice":
+        parts.append(f"{counted(verdict.judged, 'slice')} judged")
     return "; ".join(parts)

@@ -63,7 +63,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             PLAN + "modles: []\n",
             19,
             "modles",
-            "name, datasets, models, gates, top_k, operating_points, runtime",
+            "name, datasets, models, gates, top_k, operating_points, promotion, runtime",
         ),
         (
             changed("    split: test\n", "    split: test\n    splt: x\n"),

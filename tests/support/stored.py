@@ -93,7 +93,7 @@ def store_evaluation(
     return StoredScoring(evaluation, scoring)
 
 
-def store_night(store: Store, number: int, *outcomes: Outcome) -> Night:
+def store_night(store: Store, number: int, *outcomes: Outcome, **changes: object) -> Night:
     """Write the record of the ``number``-th night; nights are a day apart."""
     started = EPOCH + timedelta(days=number)
     night = Night(
@@ -105,7 +105,7 @@ def store_night(store: Store, number: int, *outcomes: Outcome) -> Night:
         state=worst([outcome.state for outcome in outcomes]),
         outcomes=outcomes,
         provenance=Provenance.here(("cpu:0",)),
-    )
+    ).model_copy(update=changes)
     store.publish(f"{night_folder(night.name)}/{NIGHT}", night.to_json())
     return night
 
@@ -117,6 +117,7 @@ def outcome_of(stored: StoredScoring, **changes: object) -> Outcome:
         "state": "passed",
         "message": "1 gate met.",
         "scoring": stored.scoring.id,
+        "evaluation": stored.evaluation.id,
         "fingerprint": stored.evaluation.model_fingerprint,
         "dataset_version": stored.evaluation.dataset_version,
     }

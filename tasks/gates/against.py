@@ -1,0 +1,50 @@
+"""A candidate, and the baseline that decisions give it → their comparison, made once and kept."""
+
+from shards.errors import NightmarkError
+from shards.store import Store
+from tasks.comparisons import RECORD, compare_stored, read_comparison, side_of, store_comparison
+from tasks.gates.baseline import Reference, compared_with, impossible, unchanged
+from tasks.gates.decisions import Decision, read_decisions
+from tasks.layout import PairName
+from tasks.metrics.comparison import Comparison, comparison_id
+from tasks.stored import StoredScoring, read_evaluation, read_scoring
+
+
+def against_baseline(store: Store, candidate: StoredScoring) -> Reference | None:
+    """The comparison with the baseline of the candidate's pair; None where it has none.
+
+    A baseline that is gone or does not fit is told in the reference, and not raised: the night must
+    go on, and its gates must know.
+
+    Raises:
+        ShardError: a decision about the pair is unreadable.
+    """
+    decision = read_decisions(store, candidate.evaluation.pair.name).baseline()
+    if decision is None:
+        return None
+    pair, evaluation = decision.evaluated or decision.pair, decision.evaluation or ""
+    is_same = (pair, evaluation) == (candidate.evaluation.pair, candidate.evaluation.id)
+    if is_same:
+        return unchanged(pair, evaluation, decision.id)
+    try:
+        baseline = _stored(store, pair.name, decision)
+        return compared_with(_compared(store, baseline, candidate), decision.id)
+    except NightmarkError as error:
+        return impossible(pair, evaluation, decision.id, str(error))
+
+
+def _stored(store: Store, pair: PairName, decision: Decision) -> StoredScoring:
+    return StoredScoring(
+        evaluation=read_evaluation(store, pair, decision.evaluation or ""),
+        scoring=read_scoring(store, pair, decision.scoring or ""),
+    )
+
+
+def _compared(store: Store, baseline: StoredScoring, candidate: StoredScoring) -> Comparison:
+    pair = candidate.evaluation.pair.name
+    known = comparison_id(side_of(baseline), side_of(candidate))
+    if store.exists(f"{pair.comparison(known)}/{RECORD}"):
+        return read_comparison(store, pair, known)
+    comparison, changed = compare_stored(store, baseline, candidate)
+    store_comparison(store, comparison, changed)
+    return comparison

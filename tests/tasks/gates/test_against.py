@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shards.store import Store
+from tasks.gates.against import against_baseline
+from tasks.gates.decisions import Decision, new_id, record
+from tasks.stored import StoredScoring
+from tests.support.stored import EPOCH, logits, pair_name, store_evaluation
+
+TARGETS = np.arange(200) % 4
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.at(tmp_path)
+
+
+def evaluated(store: Store, version: str, skill: float, model: str = "net") -> StoredScoring:
+    scores = logits(TARGETS, 4, skill=skill, seed=int(version))
+    return store_evaluation(store, pair_name(model), scores, TARGETS.tolist(), version=version)
+
+
+def pin(store: Store, stored: StoredScoring, model: str = "net") -> None:
+    pair = stored.evaluation.pair
+    decision = Decision(
+        id=new_id(EPOCH),
+        kind="pin",
+        pair=pair.model_copy(update={"model": model}),
+        time=EPOCH,
+        who="Ada",
+        why="so",
+        evaluation=stored.evaluation.id,
+        scoring=stored.scoring.id,
+        evaluated=pair,
+    )
+    record(store, decision)
+
+
+def test_without_a_decision_there_is_no_baseline(store: Store) -> None:
+    assert against_baseline(store, evaluated(store, "1", 1)) is None
+
+
+def test_a_candidate_is_compared_once_and_the_comparison_is_kept(store: Store) -> None:
+    pin(store, evaluated(store, "1", 1))
+    candidate = evaluated(store, "2", 3)
+    found = against_baseline(store, candidate)
+    assert found is not None
+    assert found.comparison is not None
+    assert found.note.state == "compared"
+    assert found.note.sentence.startswith("Against the baseline net (enet1d1): top-1 +")
+    assert "% of the images." in found.note.sentence
+    path = Path(store.root) / f"comparisons/made/test/net/{found.note.comparison}/comparison.json"
+    before = path.stat().st_mtime_ns
+    assert against_baseline(store, candidate) == found
+    assert path.stat().st_mtime_ns == before
+
+
+def test_the_baseline_itself_is_unchanged(store: Store) -> None:
+    stored = evaluated(store, "1", 1)
+    pin(store, stored)
+    found = against_baseline(store, stored)
+    assert found is not None
+    assert (found.note.state, found.comparison) == ("unchanged", None)
+
+
+def test_another_model_may_be_the_baseline(store: Store) -> None:
+    pin(store, evaluated(store, "1", 1, model="old"), model="net")
+    found = against_baseline(store, evaluated(store, "1", 2))
+    assert found is not None
+    assert (found.note.state, found.note.baseline.model) == ("compared", "old")
+
+
+def test_a_baseline_that_is_gone_is_told_and_not_raised(store: Store) -> None:
+    stored = evaluated(store, "1", 1)
+    pin(store, stored)
+    (Path(store.root) / stored.evaluation.predictions[1]).unlink()
+    found = against_baseline(store, evaluated(store, "2", 2))
+    assert found is not None
+    assert (found.note.state, found.comparison) == ("impossible", None)
+    assert "cannot be compared: " in found.note.sentence
+    assert ".parquet is missing" in found.note.sentence
+    assert "`nightmark revoke` drops it" in found.note.sentence

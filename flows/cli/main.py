@@ -6,7 +6,17 @@ import traceback
 
 import typer
 
-from flows.cli import comparing, deciding, environment, night, operating, rescoring, shards, ui
+from flows.cli import (
+    backtesting,
+    comparing,
+    deciding,
+    environment,
+    night,
+    operating,
+    rescoring,
+    shards,
+    ui,
+)
 from flows.cli.console import ERR
 from shards.errors import InputError, NightmarkError
 
@@ -29,6 +39,7 @@ for group in (
     night.commands,
     comparing.commands,
     deciding.commands,
+    backtesting.commands,
     rescoring.commands,
     operating.commands,
     shards.commands,

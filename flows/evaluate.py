@@ -6,6 +6,7 @@ from prefect import flow, get_run_logger, tags
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from conf.asking import asked_for
 from conf.plan import Plan
 from flows.build_shards import build_shards
 from flows.find_copies import find_training
@@ -107,11 +108,12 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         classes=classes,
         batch_size=plan.runtime.batch_size,
     )
+    asked = asked_for(plan, pair, split.manifest.classes)
     work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
     if errors:
         return outcome_of(combined(errors), pair, work)
     dataset = plan.dataset(pair.split.dataset)
-    scoring = aggregate(split, run, dataset.targets, plan.scoring, plan.operating_points)
+    scoring = aggregate(split, run, asked.overlay, asked.spec)
     reference = compare_with_baseline(store, scoring)
     findings = examine(store, scoring, find_training(plan, dataset, split))
     verdicts = judge_scoring(scoring, plan.gates_for(pair), reference)

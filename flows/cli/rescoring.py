@@ -9,6 +9,7 @@ from typing import Annotated, get_args
 import typer
 from rich.table import Table
 
+from conf.asking import asked_for
 from conf.loading import load
 from conf.plan import Plan
 from flows.cli.console import ERR, OUT, STATE_STYLES
@@ -17,7 +18,6 @@ from shards.store import Store
 from tasks.gates.judging import judge
 from tasks.layout import PairName
 from tasks.metrics.metric import Metric
-from tasks.metrics.operating_point import thresholds_for
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import metric_title
 from tasks.night import OutcomeState, judged_state
@@ -36,11 +36,14 @@ SHOWN = ("top1", "top5", "macro_recall", "nll")
 
 @dataclass(frozen=True)
 class Rescored:
-    """The figures of an evaluation before and after, and the verdicts if a plan has gates."""
+    """The figures of an evaluation before and after, and the verdicts if there is a plan.
+
+    The verdict on the old figures is None where they lack what a gate asks for.
+    """
 
     old: Scoring
     new: Scoring
-    verdicts: tuple[OutcomeState, OutcomeState] | None = None
+    verdicts: tuple[OutcomeState | None, OutcomeState] | None = None
 
 
 @commands.command()
@@ -120,13 +123,15 @@ def _of_plan(store: Store, plan: Plan) -> Iterator[Rescored]:
 
 
 def _of_pair(store: Store, plan: Plan, pair: PairName, stored: StoredScoring) -> Rescored:
-    targets = plan.dataset(pair.split.dataset).targets
-    overlay = None if targets is None else read_overlay(targets, stored.scoring.classes)
-    thresholds = thresholds_for(plan.operating_points, pair, stored.scoring.classes)
-    spec = plan.scoring.model_copy(update={"thresholds": thresholds})
-    new = rescore_stored(store, stored, overlay, spec)
-    states = _state(plan, pair, stored.scoring), _state(plan, pair, new)
-    return Rescored(stored.scoring, new, states)
+    asked = asked_for(plan, pair, stored.scoring.classes)
+    new = rescore_stored(store, stored, asked.overlay, asked.spec)
+    now = _state(plan, pair, new)
+    try:
+        before = _state(plan, pair, stored.scoring)
+    except InputError:
+        # A gate may ask for a figure that earlier scorings did not have.
+        return Rescored(stored.scoring, new, (None, now))
+    return Rescored(stored.scoring, new, (before, now))
 
 
 def _state(plan: Plan, pair: PairName, scoring: Scoring) -> OutcomeState:
@@ -150,9 +155,9 @@ def _print(store: Store, rescored: Rescored) -> None:
         "Images", f"{old.n:,}", f"{new.n:,}", f"{new.n - old.n:+,}" if new.n != old.n else ""
     )
     if rescored.verdicts is not None:
-        styled = [f"[{STATE_STYLES[state]}]{state}[/]" for state in rescored.verdicts]
-        changed = rescored.verdicts[0] != rescored.verdicts[1]
-        table.add_row("Verdict", *styled, "changed" if changed else "")
+        earlier, today = rescored.verdicts
+        changed = "changed" if earlier not in (None, today) else ""
+        table.add_row("Verdict", *map(_styled, rescored.verdicts), changed)
     OUT.print(table)
     if old.metrics_revision != new.metrics_revision:
         OUT.print(f"Metrics revision {old.metrics_revision} before, {new.metrics_revision} now.")
@@ -162,6 +167,10 @@ def _print(store: Store, rescored: Rescored) -> None:
         where = store.locate(f"{scoring.pair.name.scoring(scoring.id)}/metrics.json")
         OUT.print(f"{title}: {where}", markup=False, soft_wrap=True)
     OUT.print()
+
+
+def _styled(state: OutcomeState | None) -> str:
+    return "not judged" if state is None else f"[{STATE_STYLES[state]}]{state}[/]"
 
 
 def _cell(metric: Metric) -> str:

@@ -110,16 +110,22 @@ def read_operating_point(file: Path) -> OperatingPoint:
 
 
 def thresholds_for(
-    files: Sequence[Path], pair: PairName, classes: ClassList
+    files: Sequence[Path], pair: PairName, classes: ClassList, pairs: Sequence[PairName]
 ) -> tuple[ClassThreshold, ...]:
     """What is to be checked of a pair: the points in the files that are of it.
 
     Raises:
-        InputError: unreadable, of a class that the dataset has not, or two are of the same class.
+        InputError: unreadable, of none of the ``pairs`` there are, of a class that the dataset has
+            not, or two are of the same class.
     """
     found: dict[str, ClassThreshold] = {}
     for file in files:
         point = read_operating_point(file)
+        if point.pair.name not in pairs:
+            raise InputError(
+                f"operating point {file}: it is of {point.pair}, which is no pair of the plan; "
+                f"remove it from `operating_points`, or evaluate that pair"
+            )
         if point.pair.name != pair:
             continue
         if point.class_id not in classes.ids:

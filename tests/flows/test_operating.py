@@ -121,3 +121,4 @@ def test_a_point_that_cannot_be_used_makes_its_pairs_unusable(
     gone = ("--set", f"operating_points=[{tmp_path / 'gone.json'}]")
     assert nightmark("night", SMALL, *gone) == 2
     assert "gone.json: No such file" in capsys.readouterr().out
+    assert not list(root.glob("predictions/**/*.parquet")), "told before anything is predicted"

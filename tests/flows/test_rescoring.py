@@ -91,6 +91,23 @@ def test_a_plan_rescores_all_of_its_pairs_and_tells_the_verdicts(
     assert figures(stored) == [(40, True), (60, False)]
 
 
+def test_old_figures_that_lack_what_a_gate_asks_for_are_not_judged(
+    stored: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.yaml"
+    tree = {
+        "name": "made",
+        "datasets": [{"name": "made", "split": "test", "source": "folder", "location": "gone"}],
+        "models": [{"name": "m", "loader": "timm:resnet18"}],
+        "gates": [{"metric": "top3", "min": 0.9}],
+        "top_k": [3],
+    }
+    plan.write_text(yaml.safe_dump(tree))
+    assert nightmark("rescore", plan) == 0
+    (line,) = [row for row in capsys.readouterr().out.splitlines() if row.startswith("Verdict")]
+    assert line.split() == ["Verdict", "not", "judged", "passed"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -173,24 +174,27 @@ def test_the_points_of_a_pair_are_found_by_pair_and_class_id(tmp_path: Path) -> 
     pair = SCORING.pair.name
     other = Pair(dataset="animals", split="test", model="other")
     files = [written(tmp_path, "a.json"), written(tmp_path, "b.json", pair=other)]
+    pairs = (pair, other.name)
     moved = ClassList.of_names(("c1", "c0", "c2"))
-    (found,) = thresholds_for(files, pair, moved)
+    (found,) = thresholds_for(files, pair, moved, pairs)
     assert found.class_index == 0
     assert found.wanted == Wanted(metric="recall", value=0.9)
-    assert thresholds_for((), pair, moved) == ()
+    assert thresholds_for((), pair, moved, pairs) == ()
     with pytest.raises(InputError, match=r"a\.json: animals/test/net has no class c1"):
-        thresholds_for(files, pair, ClassList.of_names(("c0", "c2")))
+        thresholds_for(files, pair, ClassList.of_names(("c0", "c2")), pairs)
     with pytest.raises(InputError, match=r"c\.json: another file has one of c1"):
-        thresholds_for([*files, written(tmp_path, "c.json")], pair, moved)
+        thresholds_for([*files, written(tmp_path, "c.json")], pair, moved, pairs)
+    with pytest.raises(InputError, match=r"b\.json: it is of animals/test/other, which is no pair"):
+        thresholds_for(files, pair, moved, pairs[:1])
 
 
-def applied(point: dict[str, float], chances: list[float]) -> int:
-    """The five lines of docs/targets.md."""
-    index = int(point["class_index"])
-    if chances[index] >= point["threshold"]:
-        return index
-    others = [place for place in range(len(chances)) if place != index]
-    return max(others, key=lambda place: chances[place])
+def documented() -> Callable[[list[float], dict[str, float]], int]:
+    """The function that docs/targets.md tells a deployment to use."""
+    text = (Path(__file__).parents[3] / "docs/targets.md").read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    names: dict[str, Callable[[list[float], dict[str, float]], int]] = {}
+    exec(code, names)  # noqa: S102 — our own documentation
+    return names["decide"]
 
 
 @needs_shared
@@ -218,7 +222,8 @@ def test_on_real_predictions_the_file_does_what_it_says(index: int, wanted: floa
     precision, recall, _ = precision_recall_curve(truth == index, chances[:, index])
     assert point.expected.precision.value == precision[recall >= wanted].max()
     exported = json.loads(point.to_json())
-    said = np.array([applied(exported, row) for row in chances.tolist()])
+    decide = documented()
+    said = np.array([decide(row, exported) for row in chances.tolist()])
     assert (said[truth == index] == index).mean() == point.expected.recall.value
     assert (truth[said == index] == index).mean() == point.expected.precision.value
     assert (said == truth).mean() == point.expected.top1.value

@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from isal.isal_zlib import crc32
 
 from shards.errors import ShardError
 from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, digests_of
@@ -62,10 +62,10 @@ class Shard:
         columns = [self.rows[name].to_pylist() for name in ("key", "offset", "length", "crc32")]
         targets = self.rows["target"].to_pylist()
         with self.store.open(self.path) as file:
-            for index, (key, offset, length, crc32) in enumerate(zip(*columns, strict=True)):
+            for index, (key, offset, length, checksum) in enumerate(zip(*columns, strict=True)):
                 file.seek(offset)
                 image = file.read(length)
-                if zlib.crc32(image) != crc32:
+                if crc32(image) != checksum:
                     raise ShardError(
                         f"shard {self.store.locate(self.path)}: the image of {key} was altered "
                         f"since it was written (checksum differs); {REMEDY}"

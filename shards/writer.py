@@ -3,10 +3,11 @@
 import hashlib
 import json
 import tarfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from isal.isal_zlib import crc32
 
 from shards.sample import Sample
 from shards.samples import Placed
@@ -59,7 +60,7 @@ def write_tar(file: BinaryIO, samples: Iterable[Sample]) -> Written:
                 offset=size,
                 length=len(image),
                 sha256=hashlib.sha256(image).digest(),
-                crc32=zlib.crc32(image),
+                crc32=crc32(image),
                 header=sample.header,
                 label=sample.label,
                 fields=sample.fields,

@@ -2,7 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, recall_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    top_k_accuracy_score,
+)
 
 from shards.errors import InputError, ShardError
 from shards.store import Store
@@ -13,6 +21,7 @@ from tasks.stored import StoredScoring, find_scored, read_scoring
 from tasks.targets.overlay import TargetOverlay
 from tasks.targets.rescoring import rescore
 from tasks.targets.rows import rows_under_targets, stored_overlay
+from tests.support.shared_data import SHARED, needs_shared
 from tests.support.stored import logits, pair_name, store_evaluation
 
 PAIR = pair_name("m")
@@ -181,3 +190,47 @@ def test_a_threshold_without_scores_says_so(store: Store) -> None:
     assert [check.state for check in found.operating_points] == ["undefined"]
     states = {m.name: m.state for m in found.of_class(2)}
     assert states["precision_at_threshold"] == states["recall_at_threshold"] == "needs_scores"
+
+
+@needs_shared
+def test_real_predictions_under_corrected_and_acceptable_labels(store: Store) -> None:
+    """CIFAR-10 and another network's probabilities, against scikit-learn and a plain loop."""
+    folder = SHARED / "data/label_errors"
+    chances = np.load(folder / "cifar10_test_set_pyx.npy")
+    truth = np.load(folder / "cifar10_test_set_original_labels.npy")
+    stored = store_evaluation(
+        *(store, PAIR, np.log(chances), truth.tolist()),
+        keys=[f"k{row}" for row in range(10_000)],
+        per_shard=1_000,
+    )
+    assert stored.scoring.metric("top1").hits == 9294
+    assert stored.scoring.metric("top5").hits == 9974
+    # The surest contradictions are corrected; and some images get the least likely label.
+    predicted = chances.argmax(axis=1)
+    sure = (chances.max(axis=1) > 0.99) & (predicted != truth)
+    new = np.where(sure, predicted, truth)
+    new[::400] = chances.argmin(axis=1)[::400]
+    labels = {f"k{row}": [int(new[row])] for row in np.flatnonzero(new != truth)}
+    found = rescore(store, stored, TargetOverlay.of(labels, "corrected"))
+    every = list(range(10))
+    exact = {
+        "top1": accuracy_score(new, predicted),
+        "top5": top_k_accuracy_score(new, chances, k=5, labels=every),
+        "macro_recall": recall_score(new, predicted, average="macro"),
+        "macro_f1": f1_score(new, predicted, average="macro"),
+        "weighted_precision": precision_score(new, predicted, average="weighted"),
+    }
+    for name, value in exact.items():
+        assert found.metric(name).value == pytest.approx(value, abs=1e-12), name
+    whole = chances.astype(np.float64) / chances.sum(axis=1, keepdims=True, dtype=np.float64)
+    assert found.metric("nll").value == pytest.approx(log_loss(new, whole, labels=every), abs=1e-6)
+    brier = ((whole - np.eye(10)[new]) ** 2).sum(axis=1).mean()
+    assert found.metric("brier").value == pytest.approx(brier, abs=1e-6)
+    assert found.overlaid is not None
+    assert found.overlaid.changed == (new != truth).sum() > 50
+    sets = [sorted({int(truth[row]), int(new[row])}) if row % 97 else [] for row in range(10_000)]
+    overlay = TargetOverlay.of({f"k{row}": sets[row] for row in range(10_000)}, "acceptable")
+    real = rescore(store, stored, overlay)
+    right = [predicted[row] in accepted for row, accepted in enumerate(sets) if accepted]
+    assert real.metric("top1").value == np.mean(right)
+    assert (real.n, real.unlabelled) == (len(right), 10_000 - len(right))

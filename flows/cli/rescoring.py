@@ -15,6 +15,7 @@ from conf.plan import Plan
 from flows.cli.console import ERR, OUT, STATE_STYLES
 from shards.errors import InputError
 from shards.store import Store
+from tasks.gates.against import against_baseline
 from tasks.gates.judging import judge
 from tasks.layout import PairName
 from tasks.metrics.metric import Metric
@@ -125,18 +126,22 @@ def _of_plan(store: Store, plan: Plan) -> Iterator[Rescored]:
 def _of_pair(store: Store, plan: Plan, pair: PairName, stored: StoredScoring) -> Rescored:
     asked = asked_for(plan, pair, stored.scoring.classes)
     new = rescore_stored(store, stored, asked.overlay, asked.spec)
-    now = _state(plan, pair, new)
+    now = _state(store, plan, StoredScoring(stored.evaluation, new))
     try:
-        before = _state(plan, pair, stored.scoring)
+        before = _state(store, plan, stored)
     except InputError:
         # A gate may ask for a figure that earlier scorings did not have.
         return Rescored(stored.scoring, new, (None, now))
     return Rescored(stored.scoring, new, (before, now))
 
 
-def _state(plan: Plan, pair: PairName, scoring: Scoring) -> OutcomeState:
+def _state(store: Store, plan: Plan, stored: StoredScoring) -> OutcomeState:
+    """By the plan's gates of today, against the baseline of today."""
+    scoring = stored.scoring
+    reference = against_baseline(store, stored)
     try:
-        verdicts = tuple(judge(gate, scoring) for gate in plan.gates_for(pair))
+        gates = plan.gates_for(scoring.pair.name)
+        verdicts = tuple(judge(gate, scoring, reference) for gate in gates)
     except ValueError as error:
         raise InputError(str(error)) from error
     return judged_state(verdicts, scoring.failed, plan.runtime.max_failed)

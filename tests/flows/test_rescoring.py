@@ -108,6 +108,28 @@ def test_old_figures_that_lack_what_a_gate_asks_for_are_not_judged(
     assert line.split() == ["Verdict", "not", "judged", "passed"]
 
 
+def test_gates_on_the_change_are_judged_against_the_baseline(
+    stored: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The baseline is right everywhere, the candidate seldom; the same labels hold for both."""
+    nightmark("pin", "made/test/m", "--why", "in use", "--who", "Ada")
+    scores = logits(TARGETS, 6, skill=0, seed=2)
+    found = store_evaluation(Store.at(stored), PAIR, scores, TARGETS.tolist(), version="2")
+    store_night(Store.at(stored), 2, outcome_of(found))
+    tree = {
+        "name": "made",
+        "datasets": [{"name": "made", "split": "test", "source": "folder", "location": "gone"}],
+        "models": [{"name": "m", "loader": "timm:resnet18"}],
+        "gates": [{"metric": "top1", "max_drop": 0.01}],
+    }
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(yaml.safe_dump(tree))
+    capsys.readouterr()
+    assert nightmark("rescore", plan) == 0
+    (line,) = [row for row in capsys.readouterr().out.splitlines() if row.startswith("Verdict")]
+    assert line.split() == ["Verdict", "failed", "failed"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

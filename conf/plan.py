@@ -15,7 +15,7 @@ from shards.recipe import Verify
 from shards.sources.source import SourceSpec
 from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName
-from tasks.metrics.spec import TOP_KS, ScoringSpec
+from tasks.metrics.spec import TOP_KS, ScoringSpec, SliceSpec
 from tasks.models.spec import ModelSpec
 from tasks.night import Promotion
 from tasks.targets.overlay import OverlaySpec
@@ -58,11 +58,22 @@ class DatasetPlan(SourceSpec):
     targets: TargetsPlan | None = Field(
         default=None, description="Labels laid over those of the dataset; no shard changes."
     )
+    slices: tuple[SliceSpec, ...] = Field(
+        default=(), description="Groups of its samples that get figures of their own."
+    )
+    class_groups: dict[str, tuple[str, ...]] = Field(
+        default={}, description="Name → class ids or unique names; each group is a slice."
+    )
     train: Name | None = Field(
         default=None,
         description="The dataset of this plan that holds the images the models were trained on: "
         "it is searched for copies, and their accuracy on it is compared.",
     )
+
+    @model_validator(mode="after")
+    def _slices_fit(self) -> Self:
+        ScoringSpec(slices=self.slices, class_groups=self.class_groups)
+        return self
 
     @property
     def split_name(self) -> SplitName:
@@ -213,10 +224,10 @@ class Plan(_Frozen):
             spelled.extend(entry.gates() if isinstance(entry, GatePreset) else (entry,))
         return tuple(g for g in spelled if g.applies_to(pair.split.dataset, pair.model))
 
-    @property
-    def scoring(self) -> ScoringSpec:
-        """What is to be computed of every pair."""
-        return ScoringSpec(top_k=self.top_k)
+    def scoring(self, dataset: str) -> ScoringSpec:
+        """What is to be computed of every pair of a dataset. Raises KeyError."""
+        entry = self.dataset(dataset)
+        return ScoringSpec(top_k=self.top_k, slices=entry.slices, class_groups=entry.class_groups)
 
     @property
     def digest(self) -> str:

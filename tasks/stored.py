@@ -8,9 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shards.errors import InputError, ShardError
+from shards.manifest import SAMPLES_NAME
+from shards.sample import ClassList
 from shards.store import Store
 from tasks.layout import NIGHT, NIGHTS, PairName, SplitName, night_folder
 from tasks.metrics.scoring import Scoring
+from tasks.metrics.slicing import Slicing, needed_columns, slice_samples
+from tasks.metrics.spec import ScoringSpec
 from tasks.metrics.summary import METRICS_REVISION
 from tasks.night import Night, Outcome
 from tasks.predictions.evaluation import Evaluation
@@ -194,13 +198,30 @@ def has_scores(store: Store, evaluation: Evaluation) -> bool:
     return all(path.rpartition("/")[2] in there for path in evaluation.predictions)
 
 
-def _read_parquet(store: Store, path: str) -> pa.Table:
+def slicings_of(
+    store: Store, evaluation: Evaluation, classes: ClassList, spec: ScoringSpec
+) -> tuple[Slicing, ...]:
+    """The slices that are asked for, over the samples of an evaluation in the order of its rows.
+
+    Raises:
+        ShardError: samples.parquet, from which most slices are made, is missing or unreadable.
+        InputError: a slice that its samples do not allow.
+    """
+    wanted = needed_columns(spec)
+    samples = pa.table({})
+    if wanted:
+        path = f"{evaluation.shards_folder}/{SAMPLES_NAME}"
+        samples = _read_parquet(store, path, advice="build the shards again")
+    return slice_samples(samples, spec, classes)
+
+
+def _read_parquet(store: Store, path: str, advice: str = "run the evaluation again") -> pa.Table:
     where = store.locate(path)
     try:
         return pq.read_table(io.BytesIO(store.read(path)), partitioning=None)
     except FileNotFoundError as error:
-        raise ShardError(f"{where} is missing; run the evaluation again") from error
+        raise ShardError(f"{where} is missing; {advice}") from error
     except (pa.ArrowException, OSError) as error:
         raise ShardError(
-            f"{where} is not readable ({error}); remove the file and run the evaluation again"
+            f"{where} is not readable ({error}); remove the file and {advice}"
         ) from error

@@ -86,6 +86,7 @@ def compose_scoring(
     spec: ScoringSpec = DEFAULT,
     ranking: Ranking | None = None,
     checks: tuple[PointCheck, ...] = (),
+    slices: tuple[Metric, ...] = (),
 ) -> Scoring:
     """All numbers of an evaluation under the targets of its dataset, or those laid over them."""
     if len(classes) != tallies.confusion.classes:
@@ -114,6 +115,7 @@ def compose_scoring(
             *class_metrics(tallies, ranking),
             *(metric for check in checks for metric in check.metrics),
         ),
+        slices=slices,
         reliability=equal_width_bins(tallies.calibration),
         reliability_equal_mass=equal_mass_bins(tallies.calibration),
         risk_coverage=risk_coverage(tallies.calibration.fine),

@@ -28,6 +28,7 @@ from tasks.metrics.ranking import (
 from tasks.metrics.reliability import CALIBRATION_NAMES, calibration_metrics
 from tasks.metrics.spec import TOP_KS
 from tasks.metrics.tallies import Sum, Tallies
+from tasks.metrics.topk import top_metrics
 
 METRICS_REVISION = 2
 """Raise it when a figure changes for equal tallies; scorings of another revision are kept apart."""
@@ -62,7 +63,13 @@ def overall_metrics(
 ) -> tuple[Metric, ...]:
     """The figures over all samples, and top-k if every failed sample were wrong or right."""
     return (
-        *_top_metrics(tallies, top_ks),
+        *top_metrics(
+            {k: tallies.top(k) for k in top_ks},
+            tallies.n,
+            tallies.failed,
+            unranked=tallies.unranked,
+            classes=tallies.confusion.classes,
+        ),
         *_matrix_metrics(tallies.confusion),
         *_mean_metrics(tallies),
         *calibration_metrics(tallies.calibration),
@@ -99,23 +106,6 @@ def class_metrics(tallies: Tallies, ranking: Ranking | None = None) -> tuple[Met
         found.append(Metric.f1(hits, support + predicted - hits, index))
         found += ranked_class_metrics(ranking, index, support)
     return tuple(found)
-
-
-def _top_metrics(tallies: Tallies, ks: Sequence[int]) -> list[Metric]:
-    found: list[Metric] = []
-    n, failed = tallies.n, tallies.failed
-    for k in ks:
-        name, hits = f"top{k}", tallies.top(k)
-        if hits is None:
-            found.append(Metric.undefined(name, "needs_scores", n))
-            continue
-        found.append(
-            Metric.proportion(name, hits, n) if n else Metric.undefined(name, "no_samples")
-        )
-        if failed:
-            found.append(Metric.proportion(f"{name}_failed_as_wrong", hits, n + failed))
-            found.append(Metric.proportion(f"{name}_failed_as_right", hits + failed, n + failed))
-    return found
 
 
 def _matrix_metrics(matrix: ConfusionMatrix) -> list[Metric]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tasks.metrics.calibration import FIXED_POINT, Calibration
 from tasks.metrics.confusion import ConfusionMatrix
 from tasks.predictions.columns import first_of, marked, numbers
-from tasks.predictions.schema import TOP_K
 
 TALLIED = (
     "target",
@@ -135,15 +134,18 @@ class Tallies:
         """Labelled samples that were predicted: the n of every overall figure."""
         return self.confusion.n
 
-    def top(self, k: int) -> int | None:
-        """How often the target was among the first k predictions: of fewer classes, always.
+    @property
+    def unranked(self) -> int:
+        """Of n, the samples whose target was changed to one of which the rank is not known."""
+        return self.n - int(self.ranks.sum())
 
-        None where it cannot be known: targets were changed, and only ``TOP_K`` ranks are kept.
+    def top(self, k: int) -> int:
+        """How often the target was among the first k predictions, as far as that is known.
+
+        It is, up to ``TOP_K`` (``unranked`` targets lie beyond) or without any that is unranked.
         """
         if k < 1:
             raise ValueError(f"top-{k}: k is at least 1")
-        if k > TOP_K and self.ranks.sum() < self.n:
-            return self.n if k >= self.confusion.classes else None
         return int(self.ranks[:k].sum())
 
 

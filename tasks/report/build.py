@@ -109,6 +109,7 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None, overrides: Sequence[st
         work=_work_row(outcome.work),
         findings=tuple(finding_row(verdict, scoring) for verdict in outcome.verdicts),
         overall=() if scoring is None else _metric_rows(scoring),
+        slices=() if scoring is None else _slice_rows(scoring),
         classes=() if scoring is None else class_rows(scoring),
         class_note="" if scoring is None else class_note(scoring),
         points=() if scoring is None else point_rows(scoring),
@@ -153,6 +154,22 @@ def _metric_rows(scoring: Scoring) -> tuple[MetricRow, ...]:
             method=method_text(metric),
         )
         for metric in scoring.overall
+    )
+
+
+def _slice_rows(scoring: Scoring) -> tuple[MetricRow, ...]:
+    """Top-1 of each slice; the other k stand in metrics.json."""
+    return tuple(
+        MetricRow(
+            name=metric.name,
+            title=metric.slice or "",
+            hint="",
+            figure=figure_of(metric),
+            n=f"{metric.n:,}",
+            method=method_text(metric),
+        )
+        for metric in scoring.slices
+        if metric.name == "top1"
     )
 
 

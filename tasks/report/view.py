@@ -35,7 +35,7 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One overall metric."""
+    """One overall metric, or one of a slice."""
 
     name: str
     title: str
@@ -125,6 +125,7 @@ class PairView:
     work: WorkRow
     findings: tuple[FindingRow, ...]
     overall: tuple[MetricRow, ...]
+    slices: tuple[MetricRow, ...]
     classes: tuple[ClassRow, ...]
     class_note: str
     points: tuple[PointRow, ...]

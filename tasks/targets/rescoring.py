@@ -16,13 +16,14 @@ from shards.store import Store
 from tasks.metrics.point_check import check_points
 from tasks.metrics.ranking import Ranking, rank
 from tasks.metrics.scoring import Scoring, compose_scoring
+from tasks.metrics.slices import SliceTallies, slice_metrics
 from tasks.metrics.spec import DEFAULT, ScoringSpec
 from tasks.metrics.tallies import TALLIED, counted_targets, tally
 from tasks.metrics.tallies_table import tallies_table
 from tasks.predictions.columns import matrix_of
 from tasks.predictions.evaluation import Evaluation
 from tasks.predictions.schema import score_precision
-from tasks.stored import StoredScoring, has_scores, score_tables
+from tasks.stored import StoredScoring, has_scores, score_tables, slicings_of
 from tasks.targets.overlay import Overlaid, OverlayCounts, TargetOverlay
 from tasks.targets.retarget import Retargeted
 from tasks.targets.rows import class_scores, publish_overlay, retargeted_tables
@@ -68,16 +69,22 @@ def score_and_publish(
         InputError: the overlay has keys that no part has.
     """
     scored = has_scores(store, evaluation)
+    slicings = slicings_of(store, evaluation, classes, spec)
+    sliced = SliceTallies.empty(slicings, spec.top_ks)
     counts = OverlayCounts()
     keys: list[pa.ChunkedArray] = []
     targets: list[NDArray[np.int32]] = []
 
     def rows() -> Iterator[pa.Table]:
-        nonlocal counts
+        nonlocal counts, sliced
+        start = 0
         for part in parts:
             counts = counts + part.counts
             keys.extend([part.rows["key"]] if overlay is not None else [])
             targets.extend([counted_targets(part.rows)] if scored else [])
+            if slicings:
+                sliced = sliced + SliceTallies.of(part.rows, start, slicings, spec.top_ks)
+                start += part.rows.num_rows
             yield part.rows.select(TALLIED)
 
     tallies = tally(rows(), len(classes))
@@ -89,7 +96,8 @@ def score_and_publish(
         publish_overlay(store, pair.split, overlay)
         overlaid = Overlaid.of(overlay, counts)
     checks = check_points(spec.thresholds, partial(class_scores, store, evaluation, overlay))
-    scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec, ranking, checks)
+    slices = slice_metrics(slicings, sliced)
+    scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec, ranking, checks, slices)
     folder = pair.scoring(scoring.id)
     if ranking is not None:
         store.publish(f"{folder}/curves.parquet", _parquet(ranking.points))

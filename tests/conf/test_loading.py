@@ -35,7 +35,7 @@ MODEL_KEYS = (
 
 DATASET_KEYS = (
     "source, location, devkit, include, label_pattern, image_column, label_column, classes, "
-    "name, split, verify, order, order_seed, targets, train"
+    "name, split, verify, order, order_seed, targets, slices, class_groups, train"
 )
 
 

@@ -156,7 +156,7 @@ def test_a_gate_on_top_k_needs_that_k_in_the_plan() -> None:
     tree = two_by_two() | {"gates": [{"metric": "top3", "min": 0.5}]}
     with pytest.raises(ValidationError, match="gate: top3 needs 3 in `top_k`"):
         Plan.model_validate(tree)
-    assert Plan.model_validate(tree | {"top_k": [3]}).scoring.top_ks == (1, 3, 5)
+    assert Plan.model_validate(tree | {"top_k": [3]}).scoring("cats").top_ks == (1, 3, 5)
 
 
 @pytest.mark.parametrize(

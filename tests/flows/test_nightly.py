@@ -60,6 +60,24 @@ def test_a_night_writes_everything_and_a_second_one_computes_nothing(root: Path)
     assert only_file(root, "scorings/cifar10/test/resnet8/*/metrics.json").read_bytes() == metrics
 
 
+def test_slices_and_further_top_k_of_the_plan_are_in_the_nights_table(root: Path) -> None:
+    wishes = (
+        "top_k=[3]",
+        "datasets.0.slices=[{field: size, min_size: 20}, {field: suffix, min_size: 21}]",
+        "datasets.0.class_groups={vehicles: [airplane, automobile, ship, truck]}",
+    )
+    _, _, night = run(*wishes)
+    table = pq.read_table(root / "nights" / night.name / "metrics.parquet").to_pylist()
+    found = {(row["slice"], row["metric"]): row for row in table if row["scope"] == "slice"}
+    whole = found["size=1024..", "top1"]
+    assert (whole["value"], whole["n"], whole["state"]) == (0.95, 20, "defined")
+    assert found["suffix=png", "top3"]["state"] == "too_small"
+    assert ("class_group=vehicles", "top1") in found
+    assert any(row["metric"] == "top3" and row["scope"] == "overall" for row in table)
+    page = (root / "nights" / night.name / "cifar10/test/resnet8/report.html").read_text()
+    assert "size=1024.." in page
+
+
 def test_predictions_are_plain_partitioned_parquet(root: Path) -> None:
     run()
     table = ds.dataset(root / "predictions", partitioning="hive").to_table()

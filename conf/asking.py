@@ -28,4 +28,5 @@ def asked_for(plan: Plan, pair: PairName, classes: ClassList) -> Asked:
     targets = plan.dataset(pair.split.dataset).targets
     overlay = None if targets is None else read_overlay(targets, classes)
     thresholds = thresholds_for(plan.operating_points, pair, classes, tuple(plan.pairs()))
-    return Asked(overlay, plan.scoring.model_copy(update={"thresholds": thresholds}))
+    spec = plan.scoring(pair.split.dataset)
+    return Asked(overlay, spec.model_copy(update={"thresholds": thresholds}))

@@ -40,7 +40,7 @@ def load(
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"plan {path} is not readable as YAML: {error}") from error
     if node is None or not isinstance(tree, dict):
-        raise InputError(f"plan {path}: a mapping with name, datasets and models is needed")
+        raise InputError(f"plan {path}: a mapping with name and datasets is needed")
     if repeated:
         raise InputError(f"{path}:{repeated}; remove one of them")
     variables = os.environ if environment is None else environment
@@ -51,6 +51,21 @@ def load(
         return Plan.model_validate(tree, context=path.resolve().parent)
     except ValidationError as error:
         raise InputError(explain(error, path, node, tree, sources)) from error
+
+
+def load_with_models(
+    path: Path,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Plan:
+    """Like ``load``, for work that needs models. Raises InputError where the plan has none, too."""
+    plan = load(path, overrides, environment)
+    if not plan.models:
+        raise InputError(
+            f"plan {path} has no models, so there is nothing to evaluate; name some under `models` "
+            f"(`nightmark shard` and `nightmark verify` need none)"
+        )
+    return plan
 
 
 def _from_environment(variables: Mapping[str, str]) -> Sources:

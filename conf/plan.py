@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -143,7 +143,9 @@ class Plan(_Frozen):
 
     name: Name
     datasets: tuple[DatasetPlan, ...] = Field(min_length=1)
-    models: tuple[ModelPlan, ...] = Field(min_length=1)
+    models: tuple[ModelPlan, ...] = Field(
+        default=(), description="May be left out where only shards are built and verified."
+    )
     gates: tuple[GateEntry, ...] = ()
     top_k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         default=TOP_KS, description="Top-k accuracy for these k; 1 and 5 are always given."
@@ -242,10 +244,14 @@ def _has_preset(entry: object) -> bool:
 def _refuse_unknown(what: str, wanted: tuple[str, ...] | None, known: list[str]) -> None:
     for name in wanted or ():
         if name not in known:
-            raise ValueError(f"{what} {name!r} is not in the plan; there are: {', '.join(known)}")
+            raise ValueError(f"{what} {name!r} is not in the plan; {_there_are(known)}")
 
 
 def _by_name(entries: Mapping[str, T], name: str, kind: str) -> T:
     if name not in entries:
-        raise KeyError(f"there is no {kind} {name!r} in the plan; there are: {', '.join(entries)}")
+        raise KeyError(f"there is no {kind} {name!r} in the plan; {_there_are(entries)}")
     return entries[name]
+
+
+def _there_are(names: Iterable[str]) -> str:
+    return f"there are: {', '.join(names) or 'none'}"

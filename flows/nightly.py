@@ -8,7 +8,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger, runtime, tags
 from prefect.client.schemas.objects import State
 
-from conf.loading import load
+from conf.loading import load_with_models
 from conf.plan import DatasetPlan, Plan
 from flows.build_shards import build_shards
 from flows.evaluate import evaluate, final_state, outcome_of
@@ -40,9 +40,9 @@ def nightly(plan: Path, overrides: Sequence[str] = ()) -> State[Night]:
     (Passed, Inconclusive) after its worst pair.
 
     Raises:
-        InputError: the plan is not one; then nothing is done.
+        InputError: the plan is not one, or has no models; then nothing is done.
     """
-    work = load(plan, overrides)
+    work = load_with_models(plan, overrides)
     store = Store.at(work.runtime.root)
     promote_what_was_left(store, work.name)
     started = datetime.now(UTC)

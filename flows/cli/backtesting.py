@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from conf.loading import load
+from conf.loading import load_with_models
 from flows.cli.console import OUT
 from shards.store import Store
 from tasks.gates.backtest import Replayed, Unreadable, backtest
@@ -37,7 +37,7 @@ def gate_backtest(
     ] = False,
 ) -> None:
     """Judge all stored nights by the gates of the plan as it is now; nothing is computed anew."""
-    loaded = load(plan, overrides or [])
+    loaded = load_with_models(plan, overrides or [])
     store = Store.at(loaded.runtime.root)
     gates = {pair: loaded.gates_for(pair) for pair in loaded.pairs()}
     found = list(backtest(store, gates))

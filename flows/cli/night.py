@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from conf.loading import load
+from conf.loading import load, load_with_models
 from conf.plan import ModelPlan, Plan
 from flows.cli import environment
 from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, working
@@ -61,7 +61,7 @@ def evaluate(
     plan: PlanArgument, dataset: DatasetOption, model: ModelOption, overrides: SetOption = None
 ) -> None:
     """Evaluate one model on one dataset and judge it; shards are built if they are missing."""
-    _evaluate(load(plan, overrides or []), dataset, model)
+    _evaluate(load_with_models(plan, overrides or []), dataset, model)
 
 
 @commands.command("import-predictions")
@@ -123,7 +123,7 @@ def nights(root: RootOption = "artifacts") -> None:
 
 
 def _run_night(plan: Path, overrides: list[str]) -> Night:
-    loaded = load(plan, overrides)
+    loaded = load_with_models(plan, overrides)
     from flows.nightly import nightly
     from tasks.publish import INDEX
 

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from conf.asking import asked_for
-from conf.loading import load
+from conf.loading import load_with_models
 from conf.plan import Plan
 from flows.cli.console import ERR, OUT, STATE_STYLES
 from shards.errors import InputError
@@ -78,7 +78,9 @@ def rescore(
     if reference.endswith(PLAN_SUFFIXES):
         if targets is not None or kind is not None or subset:
             raise InputError(f"{reference}: with a plan, write `targets` into its datasets")
-        plan = load(Path(reference), [f"runtime.root={json.dumps(root)}"] if root else [])
+        plan = load_with_models(
+            Path(reference), [f"runtime.root={json.dumps(root)}"] if root else []
+        )
         store = Store.at(plan.runtime.root)
         found = list(_of_plan(store, plan))
     else:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conf.loading import load
+from conf.loading import load, load_with_models
 from shards.errors import InputError
 from tests.conf.conftest import Write
 
@@ -251,7 +251,19 @@ def test_bad_yaml(write: Write, text: str) -> None:
 @pytest.mark.parametrize("text", ["", "# nothing\n", "- a\n", "words\n", "3"])
 def test_a_plan_is_a_mapping(write: Write, text: str) -> None:
     path = write(text)
-    assert message(path) == f"plan {path}: a mapping with name, datasets and models is needed"
+    assert message(path) == f"plan {path}: a mapping with name and datasets is needed"
+
+
+def test_a_plan_without_models_builds_shards_and_evaluates_nothing(write: Write) -> None:
+    path = write("name: p\ndatasets: [{name: d, split: test, source: cifar10, location: x}]\n")
+    assert load(path, environment={}).models == ()
+    with pytest.raises(InputError, match=f"plan {path} has no models, so there is nothing to eva"):
+        load_with_models(path, environment={})
+
+
+def test_a_plan_with_models_is_for_every_work(write: Write) -> None:
+    path = write(PLAN)
+    assert load_with_models(path, environment={}) == load(path, environment={})
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -173,6 +173,10 @@ def test_a_gate_on_top_k_needs_that_k_in_the_plan() -> None:
             "gate: dataset 'cows' is not in the plan",
         ),
         (
+            {"models": [], "gates": [{"metric": "top1", "min": 0.5, "models": ["deep"]}]},
+            "gate: model 'deep' is not in the plan; there are: none",
+        ),
+        (
             {"gates": [{"preset": "cifar10", "models": ["flat"]}]},
             "gate: model 'flat' is not in the plan; there are: wide, deep",
         ),

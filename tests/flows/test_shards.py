@@ -30,8 +30,6 @@ PLAN = """
 name: pets
 datasets:
   - {name: pets, split: test, source: folder, location: images}
-models:
-  - {name: none, loader: "timm:resnet18"}
 runtime: {samples_per_shard: 4, shards_per_task: 1}
 """
 
@@ -283,3 +281,20 @@ def test_fetch_prints_what_arrives(
     printed = capsys.readouterr().out
     assert printed.count(" of 100 bytes") == 10
     assert f"next: nightmark inspect {tmp_path}" in printed
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("night",),
+        ("evaluate", "--dataset", "pets", "--model", "deep"),
+        ("gate-backtest",),
+        ("rescore",),
+    ],
+)
+def test_what_needs_models_says_so(
+    plan: Path, nightmark: Command, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    command, *options = words
+    assert nightmark(command, str(plan), *options) == 2
+    assert "has no models, so there is nothing to evaluate" in capsys.readouterr().err

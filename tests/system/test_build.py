@@ -34,7 +34,6 @@ def plan(tmp_path: Path) -> Path:
     path.write_text(
         "name: build\n"
         "datasets: [{name: pets, split: test, source: folder, location: images}]\n"
-        "models: [{name: none, loader: 'torchvision:resnet18'}]\n"
         f"runtime: {{samples_per_shard: {PER_SHARD}}}\n"
     )
     return path

@@ -107,12 +107,16 @@ def score_and_publish(
 
 
 def _refuse_foreign(overlay: TargetOverlay, keys: list[pa.ChunkedArray], samples: str) -> None:
-    if overlay.subset:
-        return
     there = pa.chunked_array([chunk for column in keys for chunk in column.chunks], pa.string())
     ours = overlay.rows["key"]
     foreign = ours.filter(pc.invert(pc.is_in(ours, there.combine_chunks())))
-    if len(foreign):
+    if len(foreign) == len(overlay) > 0:
+        example = f", whose keys look like {there[0].as_py()}" if len(there) else ""
+        raise InputError(
+            f"targets {overlay.file}: none of the {len(overlay):,} keys, such as "
+            f"{foreign[0].as_py()}, is a sample of {samples}{example}; correct the keys"
+        )
+    if len(foreign) and not overlay.subset:
         raise InputError(
             f"targets {overlay.file}: {foreign[0].as_py()} is no sample of {samples} "
             f"({len(foreign):,} of {len(overlay):,} keys are none); correct it, or set "

@@ -133,7 +133,7 @@ def test_gates_on_the_change_are_judged_against_the_baseline(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("made/test/m", "--targets", "FILE"), "x9 is no sample of made/test"),
+        (("made/test/m", "--targets", "FILE"), "such as x9, is a sample of made/test"),
         (
             ("made/test/m", "--targets", "FILE", "--kind", "odd"),
             "allowed are corrected, acceptable",

@@ -124,6 +124,13 @@ def test_keys_that_the_dataset_lacks_are_an_error_unless_it_is_a_subset(store: S
     assert (found.overlaid.foreign, found.overlaid.named) == (1, 1)
 
 
+def test_a_file_for_another_dataset_is_an_error_even_for_a_subset(store: Store) -> None:
+    overlay = corrected(subset=True, more=("x1", "x2"))
+    words = "none of the 2 keys, such as x1, is a sample of made/test, whose keys look like 00000"
+    with pytest.raises(InputError, match=words):
+        rescore(store, evaluated(store), overlay)
+
+
 def test_the_overlay_of_a_scoring_is_kept_and_read_back(store: Store, tmp_path: Path) -> None:
     stored = evaluated(store)
     overlay = corrected(3, 20)

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from flows.cli.console import OUT
+from flows.cli.console import OUT, say
 from shards.store import Store
 from tasks.comparisons import CHANGED, compare_stored, store_comparison
 from tasks.metrics.change import Change
@@ -49,19 +49,14 @@ def compare(
         store, find_scored(store, baseline), find_scored(store, candidate)
     )
     folder = store_comparison(store, found, changed)
-    _say(conclusion(found), *basis(found), table_text(found))
+    say(conclusion(found), *basis(found), table_text(found))
     _print_overall(found.overall)
-    _say(classes_text(found))
+    say(classes_text(found))
     _print_classes(found)
     _print_samples("broken", found, found.broken_samples[:listed])
     _print_samples("fixed", found, found.fixed_samples[:listed])
     OUT.print()
-    _say(f"All fixed and broken images: {store.locate(f'{folder}/{CHANGED}')}")
-
-
-def _say(*sentences: str) -> None:
-    for sentence in sentences:
-        OUT.print(sentence, markup=False, soft_wrap=True)
+    say(f"All fixed and broken images: {store.locate(f'{folder}/{CHANGED}')}")
 
 
 def _print_overall(changes: Sequence[Change]) -> None:
@@ -95,7 +90,7 @@ def _cells(change: Change) -> tuple[str, ...]:
 def _print_classes(comparison: Comparison) -> None:
     for change in changed_classes(comparison):
         name = comparison.class_names[change.class_index or 0]
-        _say(f"  {name}: recall {change_text(change)}")
+        say(f"  {name}: recall {change_text(change)}")
 
 
 def _print_samples(what: str, comparison: Comparison, samples: Sequence[ChangedSample]) -> None:
@@ -104,9 +99,7 @@ def _print_samples(what: str, comparison: Comparison, samples: Sequence[ChangedS
         return
     wrong = "candidate" if what == "broken" else "baseline"
     OUT.print()
-    _say(f"{what.capitalize()}, the surest mistakes of the {wrong} first ({total:,} in all):")
+    say(f"{what.capitalize()}, the surest mistakes of the {wrong} first ({total:,} in all):")
     for sample in samples:
         shown, said = (comparison.class_names[index] for index in (sample.target, sample.said))
-        _say(
-            f"  {sample.key}: shows {shown}, {wrong} said {said} ({figure('', sample.confidence)})"
-        )
+        say(f"  {sample.key}: shows {shown}, {wrong} said {said} ({figure('', sample.confidence)})")

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -137,6 +137,12 @@ def showing_progress() -> Iterator[None]:
         yield
 
 
+def say(*sentences: str) -> None:
+    """Each on a line of its own, as it is."""
+    for sentence in sentences:
+        OUT.print(sentence, markup=False, soft_wrap=True)
+
+
 def print_outcomes(store: Store, outcomes: tuple[Outcome, ...]) -> None:
     """The table models x datasets, then a line per pair that says why."""
     scorings = read_scorings(store, outcomes)
@@ -163,21 +169,28 @@ def print_outcomes(store: Store, outcomes: tuple[Outcome, ...]) -> None:
     OUT.print(table)
     OUT.print()
     for outcome in outcomes:
-        notes = [outcome.message, *overrides.get(str(outcome.pair), ())]
-        notes += [] if outcome.comparison is None else [outcome.comparison.sentence]
-        for note in notes:
-            OUT.print(f"{outcome.pair}: {note}", markup=False, soft_wrap=True)
-        scoring = scorings.get(str(outcome.pair))
-        for sentence in () if scoring is None else _remarks(scoring):
-            OUT.print(f"{outcome.pair}: {sentence}", markup=False, soft_wrap=True)
-        if outcome.skipped:
-            entries = outcome.samples + len(outcome.skipped)
-            OUT.print(
-                f"{outcome.pair}: {len(outcome.skipped):,} of {entries:,} entries of the source "
-                f"were skipped and have no part in the figures",
-                markup=False,
-                soft_wrap=True,
-            )
+        _print_reasons(
+            outcome, scorings.get(str(outcome.pair)), overrides.get(str(outcome.pair), ())
+        )
+
+
+def _print_reasons(outcome: Outcome, scoring: Scoring | None, overridden: Sequence[str]) -> None:
+    """Why a pair has its verdict, and what else a reader must know of its figures."""
+    notes = [outcome.message, *overridden]
+    notes += [] if outcome.comparison is None else [outcome.comparison.sentence]
+    notes += [] if scoring is None else _remarks(scoring)
+    notes += [
+        f"health: {finding.title}: {finding.sentence}"
+        for finding in outcome.findings
+        if finding.severity == "warn"
+    ]
+    if outcome.skipped:
+        entries = outcome.samples + len(outcome.skipped)
+        notes.append(
+            f"{len(outcome.skipped):,} of {entries:,} entries of the source were skipped and have "
+            f"no part in the figures"
+        )
+    say(*(f"{outcome.pair}: {note}" for note in notes))
 
 
 def print_work(outcomes: tuple[Outcome, ...], work: Work) -> None:

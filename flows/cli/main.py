@@ -11,6 +11,7 @@ from flows.cli import (
     comparing,
     deciding,
     environment,
+    health,
     night,
     operating,
     rescoring,
@@ -38,6 +39,7 @@ app = typer.Typer(
 for group in (
     night.commands,
     comparing.commands,
+    health.commands,
     deciding.commands,
     backtesting.commands,
     rescoring.commands,

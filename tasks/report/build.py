@@ -10,6 +10,7 @@ from tasks.metrics.words import counted, figure, metric_title
 from tasks.night import SEVERITY, Night, Outcome, SkippedNote, Work
 from tasks.report.classes import class_note, class_rows, confused_rows
 from tasks.report.findings import decisive_sentence, finding_row, warnings
+from tasks.report.health import health_rows
 from tasks.report.points import missed_points, point_rows
 from tasks.report.view import (
     Fact,
@@ -108,6 +109,7 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None, overrides: Sequence[st
         n="—" if scoring is None else f"{scoring.n:,}",
         work=_work_row(outcome.work),
         findings=tuple(finding_row(verdict, scoring) for verdict in outcome.verdicts),
+        health=health_rows(outcome.findings),
         overall=() if scoring is None else _metric_rows(scoring),
         slices=() if scoring is None else _slice_rows(scoring),
         classes=() if scoring is None else class_rows(scoring),

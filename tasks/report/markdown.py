@@ -18,6 +18,7 @@ def night_markdown(report: Report) -> str:
         _table(report),
         _reasons("Where it hurts", report.hurting),
         _reasons("What may ship", report.passing),
+        _health(report),
         _skipped(report),
         _work(report),
         _provenance(report),
@@ -75,6 +76,21 @@ def _reasons(title: str, views: Sequence[PairView]) -> str:
             f"{escaped(view.sentence)}"
         )
         lines += [f"  - {escaped(note)}" for note in view.notes]
+    return "\n".join(lines)
+
+
+def _health(report: Report) -> str:
+    """What warns, with its advice; nothing where no check did."""
+    views = [view for view in report.pairs if view.health_warnings]
+    if not views:
+        return ""
+    lines = ["## Health", "", "These never change a verdict.", ""]
+    for view in views:
+        lines.append(f"- **{escaped(view.title)}**")
+        lines += [
+            f"  - ⚠️ {escaped(row.title)}: {escaped(row.sentence)} {escaped(row.advice)}"
+            for row in view.health_warnings
+        ]
     return "\n".join(lines)
 
 

@@ -102,6 +102,25 @@ class WorkRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthRow:
+    """One health check and what it found; it never changes a state.
+
+    Attributes:
+        state, icon, word: the badge, as of a ``StateWord``.
+        lines: its evidence, the first of it.
+    """
+
+    state: str
+    icon: str
+    word: str
+    title: str
+    sentence: str
+    advice: str
+    lines: tuple[str, ...]
+    warns: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PairView:
     """All that is shown of one pair.
 
@@ -124,6 +143,7 @@ class PairView:
     n: str
     work: WorkRow
     findings: tuple[FindingRow, ...]
+    health: tuple[HealthRow, ...]
     overall: tuple[MetricRow, ...]
     slices: tuple[MetricRow, ...]
     classes: tuple[ClassRow, ...]
@@ -133,6 +153,11 @@ class PairView:
     inputs: tuple[Fact, ...]
     skipped: SkippedGroup | None
     scoring: Scoring | None
+
+    @property
+    def health_warnings(self) -> tuple[HealthRow, ...]:
+        """The checks that a person should look at."""
+        return tuple(row for row in self.health if row.warns)
 
     @property
     def title(self) -> str:

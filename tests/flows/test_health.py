@@ -1,0 +1,148 @@
+"""A night with training images, and the commands that look at its health."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from conf.loading import load
+from conf.locations import in_package
+from flows.evaluate import evaluate
+from flows.nightly import nightly
+from tasks.health.finding import TITLES, Finding
+from tasks.night import Night, Outcome
+from tests.tasks.health.images import scenes
+
+PLAN = Path(__file__).parents[1] / "plans" / "small.yaml"
+Command = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty test images; of the training images one is the same file, one a mirrored copy."""
+    folder = tmp_path_factory.mktemp("plan")
+    train = folder / "train"
+    train.mkdir()
+    images = sorted(in_package("foolbox/data").glob("cifar10_*.png"))
+    (train / "same_6.png").write_bytes(images[0].read_bytes())
+    pixels = np.asarray(Image.open(images[5]).convert("RGB"))
+    Image.fromarray(pixels[:, ::-1]).save(train / "mirrored_1.png")
+    for place, made in enumerate(scenes(6)):
+        Image.fromarray(made).save(train / f"made{place}_{place}.png")
+    text = PLAN.read_text().replace(
+        "    classes: cifar10\n", "    classes: cifar10\n    train: seen\n"
+    )
+    text = text.replace("../../conf", str(PLAN.parents[2] / "conf"))
+    text = text.replace(
+        "models:\n",
+        "  - {name: seen, split: train, source: folder, location: train, classes: cifar10, "
+        "label_pattern: '_(\\d+)\\.png$'}\nmodels:\n",
+    )
+    path = folder / "plan.yaml"
+    path.write_text(text)
+    return path
+
+
+def night_of(plan: Path) -> Night:
+    return nightly(plan, [], return_state=True).result(raise_on_failure=False)
+
+
+def by_check(outcome: Outcome) -> dict[str, Finding]:
+    return {finding.check: finding for finding in outcome.findings}
+
+
+def outcome_on(night: Night, dataset: str) -> Outcome:
+    return next(outcome for outcome in night.outcomes if outcome.pair.dataset == dataset)
+
+
+def test_a_night_finds_the_training_images_in_the_test_set(
+    root: Path, plan: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    night = night_of(plan)
+    assert [outcome.pair.dataset for outcome in night.outcomes] == ["seen", "cifar10"]
+    tested = outcome_on(night, "cifar10")
+    found = by_check(tested)
+    assert set(found) == set(TITLES)
+    leak = found["leakage"]
+    assert leak.severity == "warn"
+    assert "2 images of 20 (10.0 %" in leak.sentence
+    assert "are also in seen/train: 1 with equal pixels, 1 as the same shot" in leak.sentence
+    assert [pair.copy_kind for pair in leak.evidence.pairs] == ["exact", "near"]
+    assert leak.evidence.pairs[1].mirrored
+    assert (found["duplicates"].checked, found["duplicates"].severity) == (True, "info")
+    (change,) = found["overfitting"].evidence.changes
+    assert (change.tallies[1].hits, change.tallies[1].n) == (19, 20)
+    assert change.tallies[0].n == 8
+    assert not by_check(outcome_on(night, "seen"))["leakage"].checked
+    # Warnings or not, the gate of the plan alone decides.
+    assert tested.state == "passed"
+
+    folder = root / "nights" / night.name
+    page = (folder / "cifar10/test/resnet8/report.html").read_text()
+    assert leak.sentence in page
+    assert leak.title in (folder / "index.html").read_text()
+    assert leak.title in (folder / "summary.md").read_text()
+
+    records = sorted(root.glob("copies/*/copies.json"))
+    assert len(records) == 2
+    before = [path.stat().st_mtime_ns for path in records]
+    again = evaluate(load(plan), "cifar10", "resnet8", return_state=True).result()
+    assert by_check(again)["leakage"] == leak
+    assert [path.stat().st_mtime_ns for path in records] == before
+
+    capsys.readouterr()
+    reference = ("health", "cifar10/test/resnet8", "--train", "seen/train/resnet8")
+    assert nightmark(*reference) == 0
+    printed = capsys.readouterr().out
+    for title in TITLES.values():
+        assert title in printed
+    assert leak.sentence in printed
+    assert nightmark("health", "cifar10/test/resnet8") == 0
+    assert "it is not known which images the model was trained on" in capsys.readouterr().out
+    assert nightmark("health", "cifar10/test/nobody") == 2
+
+
+def test_the_command_lists_and_shows_the_pairs(
+    root: Path,
+    plan: Path,
+    nightmark: Command,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    listed, sheet = tmp_path / "pairs.csv", tmp_path / "pairs.png"
+    command = ("leakage", plan, "--dataset", "cifar10", "--pairs", listed, "--sheet", sheet)
+    assert nightmark(*command) == 0
+    printed = capsys.readouterr().out
+    assert "2 images of 20 (10.0 %, 95 % interval 2.8 % to 30.1 %)" in printed
+    rows = list(csv.DictReader(listed.open()))
+    assert {row["other"] for row in rows} == {"same_6", "mirrored_1"}
+    (record,) = (path for path in root.glob("copies/*/copies.json") if _copied(path) == 2)
+    assert pq.read_table(record.with_name("pairs.parquet")).num_rows == 2
+    with Image.open(sheet) as shown:
+        assert min(shown.size) > 100
+    assert nightmark("leakage", plan, "--dataset", "nobody") == 2
+    assert nightmark("leakage", plan, "--dataset", "seen") == 0
+    assert "names no `train`" in capsys.readouterr().out
+
+
+def test_training_images_that_are_gone_are_no_fault_of_the_evaluation(
+    root: Path, plan: Path
+) -> None:
+    loaded = load(plan, ["datasets.1.location=/no/such/place"])
+    tested = evaluate(loaded, "cifar10", "resnet8", return_state=True).result()
+    assert tested.state == "passed"
+    leak = by_check(tested)["leakage"]
+    assert not leak.checked
+    assert "/no/such/place" in leak.sentence
+
+
+def _copied(path: Path) -> int:
+    record = json.loads(path.read_text())
+    return (
+        record["exact"] + record["near"] if record["images_digest"] != record["other_digest"] else 0
+    )

@@ -14,18 +14,18 @@ from tasks.health.copies import FoundCopies
 MOST_PAIRS = 100
 COLUMNS = 5
 SIDE = 96
-CAPTION = 14
+CAPTION = 28
 GAP = 12
-CAPTION_LENGTH = 32
+LINE_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPair:
-    """Two encoded images and what is said under them."""
+    """Two encoded images and the lines under them, at most two."""
 
     first: bytes
     second: bytes
-    caption: str
+    caption: tuple[str, ...]
 
 
 def shown_pairs(
@@ -43,7 +43,7 @@ def shown_pairs(
         ShownPair(
             first[row["key"]],
             second[row["other"]],
-            f"{row['key']} {row['other']} {row['distance']:.2f}{' m' if row['mirrored'] else ''}",
+            (row["key"], f"{row['distance']:.2f} {row['other']}"),
         )
         for row in rows
     )
@@ -60,9 +60,10 @@ def contact_sheet(pairs: Sequence[ShownPair]) -> bytes:
         left, top = GAP + column * wide, GAP + line * high
         sheet.paste(_picture(pair.first), (left, top))
         sheet.paste(_picture(pair.second), (left + SIDE, top))
-        # Pillow's own font knows little beyond ASCII.
-        said = pair.caption.encode("ascii", "replace").decode()[:CAPTION_LENGTH]
-        pen.text((left, top + SIDE), said, fill="black")
+        # Pillow's own font knows little beyond ASCII; the end of a key tells it from others.
+        lines_of_text = [line.encode("ascii", "replace").decode() for line in pair.caption]
+        said = "\n".join(line[-LINE_LENGTH:] for line in lines_of_text)
+        pen.multiline_text((left, top + SIDE), said, fill="black", spacing=1)
     file = io.BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()

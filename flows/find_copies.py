@@ -10,8 +10,8 @@ from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.examine import TrainingSplit
 from tasks.find_copies import compare_splits, sign_group
-from tasks.health.copies import Copies, copies_id
-from tasks.health.kept import SignatureStore, read_copies
+from tasks.health.copies import Copies
+from tasks.health.kept import SignatureStore, copies_between
 from tasks.progress import Outline, listener
 
 SIGNERS = 2
@@ -35,8 +35,7 @@ def find_copies(root: str, folder: str, other_folder: str, shards_per_task: int 
     store = Store.at(root)
     split = ShardedSplit.open(store, folder)
     other = split if other_folder == folder else ShardedSplit.open(store, other_folder)
-    digests = (split.manifest.digests.images, other.manifest.digests.images)
-    if known := read_copies(store, copies_id(*digests)):
+    if known := copies_between(split, other):
         return known.record
     signatures = SignatureStore(store)
     for each in dict.fromkeys((folder, other_folder)):
@@ -69,12 +68,17 @@ def find_training(plan: Plan, dataset: DatasetPlan, split: ShardedSplit) -> Trai
     if dataset.train is None:
         return None
     trained_on = plan.dataset(dataset.train)
-    root, size = plan.runtime.root, plan.runtime.shards_per_task
     try:
-        find_copies(root, split.folder, split.folder, size)
-        folder = build_shards(trained_on, plan.runtime)
-        copies = find_copies(root, split.folder, folder, size)
-        version = ShardedSplit.open(split.store, folder).version
+        _known_or_found(plan, split, split)
+        other = ShardedSplit.open(split.store, build_shards(trained_on, plan.runtime))
+        copies = _known_or_found(plan, split, other)
     except NightmarkError as error:
         return TrainingSplit(trained_on.split_name, fault=str(error))
-    return TrainingSplit(trained_on.split_name, version, copies.id)
+    return TrainingSplit(trained_on.split_name, other.version, copies.id)
+
+
+def _known_or_found(plan: Plan, split: ShardedSplit, other: ShardedSplit) -> Copies:
+    """Without a flow of its own where there is nothing to do: every pair of a night asks."""
+    if known := copies_between(split, other):
+        return known.record
+    return find_copies(plan.runtime.root, split.folder, other.folder, plan.runtime.shards_per_task)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from shards.errors import InputError
+from shards.errors import InputError, ShardError
 from shards.store import Store
-from tasks.health.copies import copies_id
+from tasks.health.copies import FoundCopies, copies_id
 from tasks.health.examination import Training
 from tasks.health.examination import examine as run_checks
 from tasks.health.finding import Finding
@@ -42,7 +42,7 @@ def examine(store: Store, scoring: Scoring, training: TrainingSplit | None) -> t
     evaluation = read_evaluation(store, scoring.pair.name, scoring.evaluation)
     rows = StoredRows(store, StoredScoring(evaluation, scoring))
     images = evaluation.images_digest
-    within = read_copies(store, copies_id(images, images))
+    within, _ = _copies(store, copies_id(images, images))
     known = None if training is None else _known(store, evaluation, training)
     findings = run_checks(rows, known, within)
     for finding in findings:
@@ -52,12 +52,22 @@ def examine(store: Store, scoring: Scoring, training: TrainingSplit | None) -> t
 
 
 def _known(store: Store, evaluation: Evaluation, training: TrainingSplit) -> Training:
+    copies, fault = _copies(store, training.copies) if training.copies else (None, "")
     return Training(
         name=str(training.name),
-        copies=read_copies(store, training.copies) if training.copies else None,
+        copies=copies,
         scoring=_training_scoring(store, evaluation, training),
-        fault=training.fault,
+        fault=training.fault or fault,
     )
+
+
+def _copies(store: Store, copies: str) -> tuple[FoundCopies | None, str]:
+    """What was found, or why it cannot be read: a check that fails must not fail the evaluation."""
+    try:
+        return read_copies(store, copies), ""
+    except ShardError as error:
+        get_run_logger().warning("%s", error)
+        return None, str(error)
 
 
 def _training_scoring(

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from shards.errors import ShardError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
-from tasks.health.copies import Copies, FoundCopies
+from tasks.health.copies import Copies, FoundCopies, copies_id
 from tasks.health.signatures import SCHEMA, SIGNATURE_REVISION, Signatures
 from tasks.layout import copies_folder, shard_file, signature_file, signature_folder
 
@@ -98,6 +98,12 @@ def read_copies(store: Store, copies: str) -> FoundCopies | None:
     except (FileNotFoundError, pa.ArrowException) as error:
         raise ShardError(f"{where} is not readable ({error}); remove its folder") from error
     return FoundCopies(record, pairs)
+
+
+def copies_between(split: ShardedSplit, other: ShardedSplit) -> FoundCopies | None:
+    """What was found of one split in another before, or None. Raises ShardError."""
+    digests = (split.manifest.digests.images, other.manifest.digests.images)
+    return read_copies(split.store, copies_id(*digests))
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -95,6 +95,15 @@ def test_a_night_finds_the_training_images_in_the_test_set(
     assert by_check(again)["leakage"] == leak
     assert [path.stat().st_mtime_ns for path in records] == before
 
+    for path in records:
+        path.write_text("{}")
+    spoilt = evaluate(load(plan), "cifar10", "resnet8", return_state=True).result()
+    assert spoilt.state == "passed"
+    assert "copies.json is not" in by_check(spoilt)["leakage"].sentence
+    for path in records:
+        path.unlink()
+    assert nightmark("leakage", plan, "--dataset", "cifar10") == 0
+
     capsys.readouterr()
     reference = ("health", "cifar10/test/resnet8", "--train", "seen/train/resnet8")
     assert nightmark(*reference) == 0

@@ -8,7 +8,7 @@ the 50,000 training images (``img``, ``label``), IMAGENET_VAL_TAR any tar of ful
 Measured: reading the shards, decoding and signing all 60,000 images, the search, and the second
 look at its candidates. Building the shards is told apart, since a night does that anyway. From the
 rates of signing full-size JPEGs and of the search follows what 50,000 against 1.28 million costs;
-memory is the queries' vectors, 16 candidates each, and one block of the others at a time.
+memory is the queries' vectors, 24 candidates each, and one block of the others at a time.
 """
 
 import argparse

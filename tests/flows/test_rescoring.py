@@ -130,6 +130,29 @@ def test_gates_on_the_change_are_judged_against_the_baseline(
     assert line.split() == ["Verdict", "failed", "failed"]
 
 
+def test_the_baseline_is_judged_under_the_corrected_targets_too(
+    stored: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worse = logits(TARGETS, 6, skill=20, seed=1)
+    worse[:30] = -worse[:30]
+    store_evaluation(Store.at(stored), pair_name("old"), worse, TARGETS.tolist())
+    assert nightmark("pin", "made/test/old", "--for", "m", "--why", "in use") == 0
+    corrected(tmp_path, *range(20))
+    place = {"split": "test", "source": "folder", "location": "gone"}
+    tree = {
+        "name": "made",
+        "datasets": [{"name": "made", **place, "targets": {"file": "fixed.csv"}}],
+        "models": [{"name": "m", "loader": "timm:resnet18"}],
+        "gates": [{"metric": "top1", "min_gain": 0.4, "policy": "point"}],
+    }
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(tree))
+    capsys.readouterr()
+    assert nightmark("rescore", tmp_path / "plan.yaml") == 0
+    # 30 of 60 better under the old targets; under the new ones 20 of those are wrong as well.
+    said = [w for w in capsys.readouterr().out.split() if w in {"passed", "failed", "changed"}]
+    assert said == ["passed", "failed", "changed"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -1,4 +1,5 @@
 import itertools
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,6 +102,20 @@ def test_a_night_survives_its_file() -> None:
     assert Night.from_json(found.to_json(), "night.json") == found
     with pytest.raises(ShardError, match=r"night\.json is not a Night of this version"):
         Night.from_json(found.to_json().replace(b"unusable", b"unlikely"), "night.json")
+
+
+def test_a_night_of_before_there_were_baselines_still_loads() -> None:
+    tree = json.loads(night(outcome("passed", verdicts=(verdict("passed"),))).to_json())
+    del tree["promotion"]
+    for name in ("evaluation", "comparison"):
+        del tree["outcomes"][0][name]
+    old = tree["outcomes"][0]["verdicts"][0]
+    del old["changes"]
+    for name in ("slices", "max_drop", "max_rise", "min_gain", "relative", "bands"):
+        del old["gate"][name]
+    found = Night.from_json(json.dumps(tree).encode(), "night.json")
+    assert found.promotion == "manual", "nothing of it is promoted in hindsight"
+    assert found.outcomes[0].verdicts == (verdict("passed"),)
 
 
 def test_provenance_names_what_was_used() -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from shards.store import Store
+from tasks.comparisons import compare_stored
+from tasks.gates.baseline import compared_with
 from tasks.gates.decisions import read_decisions
 from tasks.gates.gate import Gate
 from tasks.gates.judging import judge
@@ -92,6 +94,20 @@ def test_a_failure_is_accepted_by_name_shown_and_then_promoted_by_hand(
     assert said in summary.read_text()
     (record,) = root.glob("nights/*/night.json")
     assert '"state": "failed"' in record.read_text()
+
+
+def test_the_change_against_the_baseline_is_printed(
+    store: Store, root: Path, nightmark: Command, capsys: Printed
+) -> None:
+    old, new = evaluated(store, "1"), evaluated(store, "2")
+    comparison, _ = compare_stored(store, old, new)
+    note = compared_with(comparison, "d").note
+    store_night(store, 1, outcome_of(new, comparison=note))
+    assert nightmark("report", "latest") == 0
+    assert f"{NET}: {note.sentence}" in capsys.readouterr().out
+    assert f"{comparison.fixed} fixed, {comparison.broken} broken, p = " in note.sentence
+    (page,) = root.glob("nights/*/made/test/net/report.html")
+    assert note.sentence in page.read_text()
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,19 @@ from datetime import timedelta
 
 import pytest
 
+from tasks.gates.baseline import compared_with
 from tasks.gates.gate import Gate
+from tasks.gates.judging import judge
+from tasks.metrics.change import paired_change
 from tasks.metrics.metric import STATE_SENTENCES, Metric
 from tasks.metrics.words import class_labels, figure
 from tasks.night import SEVERITY, SkippedNote
 from tasks.records import Pair
 from tasks.report.build import LISTED_SKIPPED, build_report
+from tasks.report.findings import finding_row
 from tasks.report.view import PairView
 from tasks.report.words import STATES, Figure, duration_text, figure_of
+from tests.support.compared import comparison, top1
 from tests.tasks.report.nights import (
     MISSING,
     NAMES,
@@ -177,3 +182,30 @@ def test_durations(seconds: float, text: str) -> None:
 def _only(case: NightCase) -> PairView:
     (view,) = case.report.pairs
     return view
+
+
+def test_classes_that_fell_are_listed_with_their_fall(case: NightCase) -> None:
+    scoring = case.scoring("good")
+    falls = tuple(
+        paired_change("recall", (10, 10 + lost), (0, lost), 50, 0.001, index, 0.01)
+        for index, lost in ((3, 40), (5, 30))
+    )
+    compared = compared_with(comparison(top1(0, 70), per_class=falls), "d")
+    gate = Gate(metric="recall", scope="each_class", max_drop=0.1)
+    row = finding_row(judge(gate, scoring, compared), scoring)
+    assert row.failing == ("cat −80.0 points", "dog −60.0 points")
+    assert row.state.state == "failed"
+    assert row.terms.endswith("on the change against the baseline; 2 classes judged")
+
+
+def test_what_persons_accepted_and_the_baseline_are_notes(case: NightCase) -> None:
+    note = compared_with(comparison(top1(30, 22)), "d").note
+    outcomes = tuple(o.model_copy(update={"comparison": note}) for o in case.night.outcomes)
+    accepted = {str(case.pair("bad")): ("Accepted although it failed: Ada.",)}
+    night = case.night.model_copy(update={"outcomes": outcomes})
+    view = build_report(night, case.scorings, accepted).of(case.pair("bad"))
+    assert view.notes[:2] == ("Accepted although it failed: Ada.", note.sentence)
+    assert (
+        "+0.8 points (95 % interval −0.6 to +2.3), 30 fixed, 22 broken, p = 0.33" in note.sentence
+    )
+    assert view.state.state == "failed"

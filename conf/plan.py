@@ -16,6 +16,7 @@ from shards.sources.source import SourceSpec
 from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName
 from tasks.metrics.spec import TOP_KS, ScoringSpec, SliceSpec
+from tasks.models.labels import IgnoredOutputs, LabelEntry
 from tasks.models.spec import ModelSpec
 from tasks.night import Promotion
 from tasks.targets.overlay import OverlaySpec
@@ -88,6 +89,13 @@ class ModelPlan(ModelSpec):
     )
     targets: Located | None = Field(
         default=None, description=ModelSpec.model_fields["targets"].description
+    )
+    labels: Literal["dataset-order"] | IgnoredOutputs | tuple[LabelEntry, ...] | Located | None = (
+        Field(
+            default=None,
+            union_mode="left_to_right",
+            description=ModelSpec.model_fields["labels"].description,
+        )
     )
     datasets: tuple[Name, ...] | None = Field(default=None, description="Default: all.")
 

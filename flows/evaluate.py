@@ -23,6 +23,7 @@ from tasks.infer import InferenceRun, infer
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
 from tasks.metrics.words import counted
+from tasks.models.labels import bind
 from tasks.models.load import resolve
 from tasks.models.spec import Numerics, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
@@ -93,6 +94,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
     if shards_folder is None:
         shards_folder = build_shards(plan.dataset(pair.split.dataset), plan.runtime)
     split = ShardedSplit.open(store, shards_folder)
+    resolved = bind(resolved, split.manifest.classes)
     numerics = Numerics(
         precision=plan.runtime.precision,
         decoder=plan.runtime.decoder,

@@ -1,7 +1,8 @@
 """What every model looks like to the engine, whatever made it: a batch in, scores out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +53,33 @@ class ModuleAdapter:
         return as_scores(self.module(batch))
 
 
+class Sealed:
+    """Of an adapter that has no eager torch network inside."""
+
+    @property
+    def module(self) -> None:
+        return None
+
+    def around(self, module: nn.Module) -> NoReturn:
+        raise ValueError(f"{type(self).__name__} takes no {type(module).__name__} in")
+
+
 def as_scores(answer: object) -> Tensor:
     """The answer of a model, if it is a tensor. Raises TypeError."""
     if not isinstance(answer, Tensor):
         raise TypeError(f"it returns {type(answer).__name__}, not a tensor")
     return answer
+
+
+def in_batches_of(size: int | None, batch: Tensor, scores: Callable[[Tensor], Tensor]) -> Tensor:
+    """The scores of a model that takes only batches of ``size``; None: of any.
+
+    The last batch is filled up with its last image, whose further scores are dropped.
+    """
+    if size is None or len(batch) == size:
+        return scores(batch)
+    parts = []
+    for part in torch.split(batch, size):
+        filling = part[-1:].expand(size - len(part), -1, -1, -1)
+        parts.append(scores(torch.cat([part, filling]))[: len(part)])
+    return torch.cat(parts)

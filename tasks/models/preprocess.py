@@ -62,22 +62,51 @@ def to_input(image: bytes, preprocessing: Preprocessing, decoder: str) -> Tensor
     except (OSError, RuntimeError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UndecodableImageError(str(error).splitlines()[0]) from error
     if preprocessing.resize is not None:
-        size = preprocessing.resize
         decoded = transforms.resize(
             decoded,
-            [size] if isinstance(size, int) else list(size),
+            _size(decoded, preprocessing.resize, preprocessing.fit),
             interpolation=InterpolationMode(preprocessing.interpolation),
             antialias=preprocessing.antialias,
         )
     if preprocessing.crop is not None:
-        decoded = transforms.center_crop(decoded, [preprocessing.crop, preprocessing.crop])
-    return decoded if isinstance(decoded, Tensor) else transforms.pil_to_tensor(decoded)
+        side = preprocessing.crop
+        wanted = (side, side) if isinstance(side, int) else side
+        if preprocessing.fit == "longer":
+            decoded = _bordered(decoded, wanted, preprocessing.mean)
+        decoded = transforms.center_crop(decoded, list(wanted))
+    pixels = decoded if isinstance(decoded, Tensor) else transforms.pil_to_tensor(decoded)
+    return pixels.flip(0) if preprocessing.channels == "bgr" else pixels
+
+
+def _size(image: Tensor | Image.Image, size: int | tuple[int, int], fit: str) -> list[int]:
+    """What torchvision's resize is to be told."""
+    if isinstance(size, tuple):
+        return list(size)
+    if fit == "shorter":
+        return [size]
+    height, width = transforms.get_size(image)
+    ratio = size / max(height, width)
+    return [max(round(height * ratio), 1), max(round(width * ratio), 1)]
+
+
+def _bordered(
+    image: Tensor | Image.Image, wanted: tuple[int, int], mean: Sequence[float]
+) -> Tensor | Image.Image:
+    """The image in the middle of a border of the mean, at least as large as ``wanted``.
+
+    As timm's ``CenterCropOrPad`` does it.
+    """
+    height, width = transforms.get_size(image)
+    over, beside = max(wanted[0] - height, 0), max(wanted[1] - width, 0)
+    padding = [beside // 2, over // 2, beside - beside // 2, over - over // 2]
+    fill = [float(round(255 * level)) for level in mean]
+    return cast("Tensor | Image.Image", transforms.pad(image, padding, fill=fill))
 
 
 def normalise(
     images: Sequence[Tensor], preprocessing: Preprocessing, device: torch.device
 ) -> Tensor:
-    """float32 [n, 3, height, width] on the device: (x/255 − mean)/std.
+    """float32 [n, 3, height, width] on the device: (x/divisor − mean)/std.
 
     Raises:
         ValueError: the images differ in size.
@@ -85,7 +114,8 @@ def normalise(
     if len({tuple(image.shape) for image in images}) > 1:
         raise ValueError("images differ in size after preprocessing; give `resize` and `crop`")
     batch = torch.stack(list(images)).to(device, non_blocking=True)
-    batch = batch.to(torch.float32, memory_format=torch.channels_last) / 255
+    batch = batch.to(torch.float32, memory_format=torch.channels_last)
+    batch = batch / preprocessing.divisor
     mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
     std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
     return (batch - mean) / std

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from shards.reader import Shard
 from tasks.models.engine import Engine, ShardPredictions
-from tasks.models.spec import Numerics, ResolvedModel
+from tasks.models.spec import Numerics, ResolvedModel, run_name
 from tasks.slots.devices import Device
 
 KEPT_MODELS = 4
@@ -39,7 +39,7 @@ class _Slot:
 
     device: Device
     lock: FileLock
-    engines: OrderedDict[tuple[str, Numerics], Engine] = field(default_factory=OrderedDict)
+    engines: OrderedDict[tuple[str, int], Engine] = field(default_factory=OrderedDict)
 
 
 _SLOTS: list[_Slot] = []
@@ -94,7 +94,8 @@ def _end_with_parent() -> None:
 
 
 def _engine(slot: _Slot, job: ShardJob) -> Engine:
-    identity = (job.model.fingerprint, job.numerics)
+    # Loading holds the outputs of a model against the classes of the dataset that it is for.
+    identity = (run_name(job.model, job.numerics), job.classes)
     if identity not in slot.engines:
         while len(slot.engines) >= KEPT_MODELS:
             slot.engines.popitem(last=False)

@@ -29,8 +29,8 @@ runtime:
   batch_size: 16
 """
 MODEL_KEYS = (
-    "name, loader, weights, targets, key_order, arguments, preprocessing, output, revision, "
-    "datasets"
+    "name, loader, weights, trusted, labels, targets, key_order, arguments, preprocessing, output, "
+    "revision, datasets"
 )
 
 DATASET_KEYS = (
@@ -81,7 +81,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             changed("resize: 32", "resise: 32"),
             11,
             "models.0.preprocessing.resise",
-            "resize, crop, interpolation, antialias, mean, std",
+            "resize, crop, interpolation, antialias, mean, std, fit, channels, divisor",
         ),
         (
             changed("    min: 0.5", "    minimum: 0.5"),
@@ -190,7 +190,8 @@ def test_an_unknown_key(write: Write, text: str, line: int, key: str, allowed: s
             9,
             (
                 "models.0.loader: string should match pattern "
-                "'^((torchvision|timm|module):.+|imported)$' (found 'tim:resnet18')"
+                "'^((torchvision|timm|module):.+|(torchscript|export|onnx|transformers)(:.+)?|"
+                "imported)$' (found 'tim:resnet18')"
             ),
         ),
         (

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
 from torchvision import transforms
@@ -227,3 +228,48 @@ def test_images_of_unequal_size_need_a_crop() -> None:
     images = [torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(3, 4, 5, dtype=torch.uint8)]
     with pytest.raises(ValueError, match="differ in size after preprocessing; give `resize` and"):
         normalise(images, Preprocessing(), CPU)
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "preprocessing"),
+    [
+        ("center", (96, 96), {"resize": 109, "crop": 96}),
+        ("squash", (96, 64), {"resize": (109, 73), "crop": (96, 64)}),
+        ("border", (96, 96), {"resize": 109, "crop": 96, "fit": "longer"}),
+    ],
+)
+@pytest.mark.parametrize("shape", [(200, 120), (120, 200), (150, 150), (40, 90)])
+def test_the_ways_to_crop_are_timms(
+    mode: str, size: tuple[int, int], preprocessing: dict[str, object], shape: tuple[int, int]
+) -> None:
+    mean, std = (0.5, 0.4, 0.3), (0.2, 0.3, 0.4)
+    words = Preprocessing.model_validate(
+        {"interpolation": "bicubic", "mean": mean, "std": std, **preprocessing}
+    )
+    image = gradient(*shape)
+    theirs = timm.data.transforms_factory.transforms_imagenet_eval(
+        img_size=size, crop_pct=0.875, crop_mode=mode, interpolation="bicubic", mean=mean, std=std
+    )(image)
+    for decoder in DECODERS:
+        found = ours(saved(image, "PNG"), words, decoder)
+        assert found.shape == theirs.shape
+        if decoder == "pil":
+            torch.testing.assert_close(found, theirs, atol=1e-5, rtol=0)
+
+
+def test_blue_first_and_other_scales() -> None:
+    image = saved(gradient(), "PNG")
+    plain = ours(image, Preprocessing(), "pil")
+    mean, std = (10.0, 20.0, 30.0), (1.0, 2.0, 4.0)
+    caffe = Preprocessing(channels="bgr", divisor=1, mean=mean, std=std)
+    expected = (plain.flip(0) * 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(
+        3, 1, 1
+    )
+    for decoder in DECODERS:
+        torch.testing.assert_close(ours(image, caffe, decoder), expected, atol=1e-4, rtol=0)
+
+
+def test_the_longer_side_needs_one_number_and_a_crop() -> None:
+    for words in ({"resize": (9, 9), "crop": 9}, {"resize": 9}, {}):
+        with pytest.raises(ValueError, match="`fit: longer` needs"):
+            Preprocessing.model_validate({"fit": "longer", **words})

@@ -41,6 +41,7 @@ VERSIONS = {
     "arguments": resolved(arguments={"num_classes": 11}),
     "another argument": resolved(arguments={"num_classes": 10, "drop_rate": 0.5}),
     "resize": resolved(Preprocessing(resize=256)),
+    "crop of two sides": resolved(Preprocessing(crop=(224, 192))),
     "height and width": resolved(Preprocessing(resize=(256, 256))),
     "crop": resolved(Preprocessing(crop=224)),
     "interpolation": resolved(Preprocessing(interpolation="bicubic")),
@@ -50,6 +51,12 @@ VERSIONS = {
     "output": resolved(output="probabilities"),
     "revision": resolved(revision="2"),
     "key order": resolved(key_order="positional"),
+    "fit": resolved(Preprocessing(resize=256, crop=224, fit="longer")),
+    "channels": resolved(Preprocessing(channels="bgr")),
+    "divisor": resolved(Preprocessing(divisor=1)),
+    "labels": resolved().model_copy(update={"labels": ("cat", None)}),
+    "ignored outputs": resolved(labels={"ignore": [0]}),
+    "the order of the dataset": resolved(labels="dataset-order"),
 }
 
 
@@ -61,11 +68,11 @@ def test_everything_that_defines_a_model_is_in_its_fingerprint() -> None:
 
 def test_every_field_was_tried() -> None:
     # A new field must be added to the fingerprint, or here with the reason why not.
-    tried = {"loader", "arguments", "preprocessing", "output", "revision", "key_order"}
-    not_part = {"name", "weights", "targets"}
+    tried = {"loader", "arguments", "preprocessing", "output", "revision", "key_order", "labels"}
+    not_part = {"name", "weights", "targets", "trusted"}
     assert set(ModelSpec.model_fields) == tried | not_part
     fields = {"resize", "crop", "interpolation", "antialias", "mean", "std"}
-    assert set(Preprocessing.model_fields) == fields
+    assert set(Preprocessing.model_fields) == fields | {"fit", "channels", "divisor"}
     assert "lanczos" not in get_args(Interpolation)
 
 
@@ -128,7 +135,7 @@ def test_a_resolved_model_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "loader", ["resnet18", "onnx:x", "timm:", "timm", "module:", "importedx", ""]
+    "loader", ["resnet18", "keras:x", "timm:", "timm", "module:", "importedx", "onnxx", ""]
 )
 def test_loaders_are_known_ones(loader: str) -> None:
     with pytest.raises(ValidationError, match="String should match pattern"):

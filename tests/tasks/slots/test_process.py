@@ -10,6 +10,7 @@ from shards.errors import ModelError, ShardError
 from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.models.engine import Engine
+from tasks.models.spec import run_name
 from tasks.slots import process
 from tasks.slots.devices import Device
 from tasks.slots.process import KEPT_MODELS, ShardJob, lock_file, predict
@@ -74,9 +75,9 @@ def test_the_least_recently_used_model_goes(
         predict(work)
     predict(works[0])
     predict(works[-1])
-    kept = [fingerprint for fingerprint, _ in slot.engines]
+    kept = [run for run, _ in slot.engines]
     expected = [*works[2:-1], works[0], works[-1]]
-    assert kept == [work.model.fingerprint for work in expected]
+    assert kept == [run_name(work.model, work.numerics) for work in expected]
 
 
 def test_a_missing_shard_is_told_before_a_model_is_loaded(

@@ -1,0 +1,1 @@
+"""One module per family of models, and the registry that knows them by name."""

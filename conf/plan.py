@@ -3,12 +3,11 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import resources
 from typing import Annotated, Literal, Self, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from conf.gates import GateEntry, GatePreset, Name
 from conf.locations import Located
 from shards.order import OrderName
 from shards.recipe import Verify
@@ -21,7 +20,6 @@ from tasks.models.spec import ModelSpec
 from tasks.night import Promotion
 from tasks.targets.overlay import OverlaySpec
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 T = TypeVar("T")
 
 
@@ -100,21 +98,6 @@ class ModelPlan(ModelSpec):
     datasets: tuple[Name, ...] | None = Field(default=None, description="Default: all.")
 
 
-class GatePreset(_Frozen):
-    """A list of gates that comes with nightmark."""
-
-    preset: Literal["cifar10", "imagenet"]
-    datasets: tuple[Name, ...] | None = None
-    models: tuple[Name, ...] | None = None
-
-    def gates(self) -> tuple[Gate, ...]:
-        """The gates of the preset, on these datasets and models."""
-        raw = resources.files("conf").joinpath("presets", f"{self.preset}.yaml").read_text("utf-8")
-        gates = TypeAdapter(tuple[Gate, ...]).validate_python(yaml.safe_load(raw))
-        update = {"datasets": self.datasets, "models": self.models}
-        return tuple(gate.model_copy(update=update) for gate in gates)
-
-
 class RuntimePlan(_Frozen):
     """How to run: changes speed and place; only precision and decoder can change a number."""
 
@@ -136,14 +119,6 @@ class RuntimePlan(_Frozen):
     max_failed: Annotated[int, Field(ge=0)] = Field(
         default=0, description="Images that may fail to be predicted before a run is incomplete."
     )
-
-
-GateEntry = Annotated[
-    Annotated[Gate, Tag("gate")] | Annotated[GatePreset, Tag("preset")],
-    Discriminator(
-        lambda entry: "preset" if isinstance(entry, GatePreset) or _has_preset(entry) else "gate"
-    ),
-]
 
 
 class Plan(_Frozen):
@@ -243,10 +218,6 @@ class Plan(_Frozen):
     def digest(self) -> str:
         """Hex SHA-256 of the plan as it was understood."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
-
-def _has_preset(entry: object) -> bool:
-    return isinstance(entry, Mapping) and "preset" in entry
 
 
 def _refuse_unknown(what: str, wanted: tuple[str, ...] | None, known: list[str]) -> None:

@@ -155,6 +155,8 @@ class Gate(BaseModel):
             return "`classes` and `scope: slice` exclude each other; write two gates"
         if self.scope == "slice" and self.is_change:
             return "slices are not compared with the baseline; give `min` or `max`"
+        if self.scope == "slice" and not self.metric.startswith("top"):
+            return f"slices have top-k accuracy, not {self.metric}"
         if self.scope == "worst_class" and self.max is not None:
             return "the worst class is the lowest; `scope: worst_class` needs `min`"
         return None

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from conf.gates import GatePreset
 from conf.loading import load
-from conf.plan import GatePreset, Plan
+from conf.plan import Plan
 from flows.cli.shards import plan_schema_text
 from tasks.gates.gate import Gate
 from tasks.layout import PairName, SplitName

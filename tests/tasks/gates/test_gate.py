@@ -54,6 +54,7 @@ def test_what_has_no_counts_is_judged_at_95_percent_only(metric: str) -> None:
         ({"metric": "macro_f1", "max_drop": 0.1}, "has no change that is compared; allowed here"),
         ({"metric": "f1", "scope": "each_class", "max_drop": 0.1}, "allowed here: recall"),
         ({"metric": "top1", "scope": "slice", "max_drop": 0.1}, "slices are not compared"),
+        ({"metric": "nll", "scope": "slice", "max": 1}, "slices have top-k accuracy, not nll"),
         ({"metric": "recall", "scope": "worst_class", "max": 0.9}, "needs `min`"),
         ({"metric": "top1", "slices": ("a=b",), "min": 0.9}, "`slices` needs `scope: slice`"),
         (

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.plan import GatePreset
+from conf.gates import GatePreset
 from shards.sample import ClassList
 from tasks.gates.gate import Gate
 from tasks.gates.judging import judge

@@ -61,17 +61,13 @@ class Bins:
         right: NDArray[np.bool_],
         bins: int,
     ) -> Self:
-        """Count rows, each with the index of its bin."""
-        fixed = np.rint(confidence * FIXED_POINT)
+        """Count rows, each with the index of its bin and its confidence in units of 2^-32."""
+        both = np.bincount(2 * index + right, minlength=2 * bins).reshape(bins, 2)
         sums = np.zeros(bins, dtype=np.int64)
         for start in range(0, len(index), _EXACT_ROWS):
             part = slice(start, start + _EXACT_ROWS)
-            sums += np.bincount(index[part], fixed[part], bins).astype(np.int64)
-        return cls(
-            counts=np.bincount(index, minlength=bins).astype(np.int64),
-            hits=np.bincount(index[right], minlength=bins).astype(np.int64),
-            confidence=sums,
-        )
+            sums += np.bincount(index[part], confidence[part], bins).astype(np.int64)
+        return cls(both.sum(axis=1), both[:, 1].copy(), sums)
 
     def __add__(self, other: Self) -> Self:
         return type(self)(
@@ -146,10 +142,11 @@ class Calibration:
         """Tally predictions: the probability of the first one, and whether it is the target."""
         exact = confidence.astype(np.float64)
         # A rounding may lift a probability above 1, which no bin would hold.
-        wide = np.clip(np.ceil(exact * WIDE).astype(np.int64) - 1, 0, WIDE - 1)
+        wide = np.clip(np.ceil(exact * WIDE), 1, WIDE).astype(np.int32) - 1
+        fixed = np.rint(exact * FIXED_POINT)
         return cls(
-            Bins.of(wide, exact, right, WIDE),
-            Bins.of(fine_cells(confidence), exact, right, FINE),
+            Bins.of(wide, fixed, right, WIDE),
+            Bins.of(fine_cells(confidence), fixed, right, FINE),
         )
 
     def __add__(self, other: Self) -> Self:

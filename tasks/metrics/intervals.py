@@ -1,6 +1,7 @@
 """Confidence intervals. Every function returns ``(low, high)`` at the given confidence."""
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ REPLICATES = 1_000
 SEED = 20_261_123
 
 
+@cache
+def _quantile(confidence: float) -> float:
+    """How many standard errors reach to either side of a normal estimate."""
+    return float(stats.norm.isf((1 - confidence) / 2))
+
+
 def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """The score interval for a proportion ``hits / n``. Source: Wilson (1927), JASA 22, 209-212.
 
@@ -23,7 +30,7 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> Interval:
     """
     if n <= 0 or not 0 <= hits <= n:
         raise ValueError(f"{hits} hits of {n} are no proportion")
-    z = float(stats.norm.isf((1 - confidence) / 2))
+    z = _quantile(confidence)
     centre = (hits + z * z / 2) / (n + z * z)
     reach = z / (n + z * z) * math.sqrt(hits * (n - hits) / n + z * z / 4)
     # At the ends the formula gives exactly 0 and 1; rounding must not move it past them.
@@ -76,7 +83,7 @@ def auroc_interval(
     the larger of Hanley and McNeil's, with the scores as they are and with both sides exchanged:
     theirs takes one side to be spread more widely.
     """
-    z = float(stats.norm.isf((1 - confidence) / 2))
+    z = _quantile(confidence)
 
     def refuted(area: float) -> float:
         ways = (positives, negatives), (negatives, positives)

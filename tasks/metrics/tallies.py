@@ -1,6 +1,7 @@
 """What is summed over predictions: integers only, so that any split and any order give the same."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
@@ -166,8 +167,17 @@ def merge(tallies: Iterable[Tallies], classes: int) -> Tallies:
 
 
 def tally(tables: Iterable[pa.Table], classes: int) -> Tallies:
-    """The tallies of all tables, one after the other; small ones are tallied together."""
-    return merge((Tallies.of(batch, classes) for batch in batched(tables)), classes)
+    """The tallies of all tables; small ones are tallied together, the next ones read meanwhile."""
+    return merge((Tallies.of(batch, classes) for batch in ahead(batched(tables))), classes)
+
+
+def ahead(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The batches in order, each made in a thread while the one before it is in use."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
 
 
 def batched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

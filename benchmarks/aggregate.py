@@ -1,0 +1,170 @@
+"""Aggregation against peers, and its memory: ratios of medians from one run, on this machine.
+
+    python benchmarks/aggregate.py [--rows 2_000_000] [--rounds 3] [--scale 50_000_000]
+
+Made predictions of 1,000 classes, about 80 % right, in hive-partitioned Parquet files of
+``PER_FILE`` rows as nightmark writes them. Peers:
+
+* DuckDB, 2 threads: the confusion matrix and top-5 in SQL over the same files. Ours computes all
+  tallies (those two, every rank, losses, calibration), from reading the files on.
+* scikit-learn: ``classification_report``, ``confusion_matrix`` and ``top_k_accuracy_score``, on
+  ``SKLEARN_ROWS`` arrays in memory. Ours makes the same figures from arrays in memory: tallies and
+  every overall and class figure but for the bootstrap and its intervals.
+
+``--scale`` reads the same files again and again, in a process of its own, until so many rows are
+tallied, and prints how much memory that took at its peak; 0 leaves it out.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sklearn.metrics import classification_report, confusion_matrix, top_k_accuracy_score
+
+from tasks.metrics.summary import class_metrics
+from tasks.metrics.tallies import TALLIED, Tallies, tally
+from tasks.predictions.schema import OUTPUTS, SCHEMA, TOP_K
+
+CLASSES = 1_000
+PER_FILE = 100_000
+SKLEARN_ROWS = 20_000
+SQL = """
+SELECT target, topk[1] AS prediction, count(*) AS n FROM read_parquet('{files}',
+    hive_partitioning = true) WHERE target IS NOT NULL AND error IS NULL GROUP BY ALL;
+"""
+TOP_SQL = """
+SELECT count(*) AS n, count(*) FILTER (list_contains(topk, target)) AS top5
+FROM read_parquet('{files}', hive_partitioning = true) WHERE target IS NOT NULL AND error IS NULL;
+"""
+
+
+def made(rows: int, seed: int) -> pa.Table:
+    """Rows of the predictions' schema, from random numbers alone."""
+    generator = np.random.default_rng(seed)
+    targets = generator.integers(0, CLASSES, rows).astype(np.int32)
+    first = np.where(generator.random(rows) < 0.8, targets, generator.integers(0, CLASSES, rows))
+    steps = generator.integers(1, CLASSES // TOP_K, (rows, TOP_K - 1)).cumsum(axis=1)
+    topk = np.column_stack([first, (first[:, None] + steps) % CLASSES]).astype(np.int32)
+    places = topk == targets[:, None]
+    among = places.any(axis=1)
+    beyond = generator.integers(TOP_K, CLASSES, rows)
+    rank = np.where(among, places.argmax(axis=1), beyond).astype(np.int32)
+    sure = generator.beta(5, 1, rows)
+    shares = np.column_stack([sure, (1 - sure)[:, None] * [0.4, 0.2, 0.1, 0.05]])
+    probs = shares.astype(np.float32)
+    chance = np.where(among, probs[np.arange(rows), places.argmax(axis=1)], 1e-4)
+    offsets = pa.array(np.arange(0, rows * TOP_K + 1, TOP_K, dtype=np.int32))
+    columns = {
+        "key": pa.array([f"ILSVRC2012_val_{row:08d}" for row in range(rows)]),
+        "index": np.arange(rows, dtype=np.int32),
+        "target": targets,
+        "topk": pa.ListArray.from_arrays(offsets, pa.array(topk.ravel())),
+        "topk_prob": pa.ListArray.from_arrays(offsets, pa.array(probs.ravel())),
+        "target_prob": chance.astype(np.float32),
+        "target_rank": rank,
+        "nll": -np.log(chance).astype(np.float32),
+        "sum_sq_prob": (probs**2).sum(axis=1),
+        "error": pa.nulls(rows, pa.string()),
+    }
+    metadata = {OUTPUTS: str(CLASSES)}
+    return pa.table(columns, schema=SCHEMA.with_metadata(metadata))
+
+
+def tables(files: list[Path]) -> Iterator[pa.Table]:
+    for file in files:
+        yield pq.ParquetFile(file).read(list(TALLIED))
+
+
+def ours(files: list[Path]) -> Tallies:
+    return tally(tables(files), CLASSES)
+
+
+def of_duckdb(pattern: str) -> tuple[int, int]:
+    with duckdb.connect(config={"threads": 2}) as connection:
+        cells = connection.execute(SQL.format(files=pattern)).fetchnumpy()
+        (top,) = connection.execute(TOP_SQL.format(files=pattern)).fetchall()
+    matrix = np.zeros((CLASSES, CLASSES), dtype=np.int64)
+    matrix[cells["target"], cells["prediction"]] = cells["n"]
+    return int(matrix.trace()), int(top[1])
+
+
+def of_sklearn(targets: np.ndarray, predicted: np.ndarray, scores: np.ndarray) -> None:
+    classification_report(targets, predicted, labels=range(CLASSES), zero_division=0)
+    confusion_matrix(targets, predicted, labels=range(CLASSES))
+    top_k_accuracy_score(targets, scores, k=5, labels=range(CLASSES))
+
+
+def median(work: Callable[[], object], rounds: int) -> float:
+    found = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - started)
+    return statistics.median(found)
+
+
+def scale(files: list[Path], rows: int) -> None:
+    """Peak memory of tallying so many rows; runs in a process of its own."""
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started = time.perf_counter()
+    found = ours(list(islice(cycle(files), rows // PER_FILE)))
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{found.n:,} rows in {seconds:.0f} s, {found.n / seconds:,.0f} rows/s")
+    print(f"peak memory {peak:,.0f} MiB, of which {base:,.0f} MiB before the first row")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=int, default=50_000_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        partition = Path(folder) / "dataset=made/split=test/model=made/run=r0"
+        partition.mkdir(parents=True)
+        files = []
+        for number in range(options.rows // PER_FILE):
+            files.append(partition / f"{number:04d}.parquet")
+            pq.write_table(made(PER_FILE, number), files[-1], compression="zstd")
+        pattern = f"{folder}/**/*.parquet"
+        found = ours(files)
+        assert (found.top(1), found.top(5)) == of_duckdb(pattern)
+        mine = median(lambda: ours(files), options.rounds)
+        theirs = median(lambda: of_duckdb(pattern), options.rounds)
+        print(f"files: ours {mine:.2f} s, DuckDB {theirs:.2f} s: {theirs / mine:.2f}x")
+        against_sklearn(options.rounds)
+        if options.scale:
+            context = multiprocessing.get_context("spawn")
+            process = context.Process(target=scale, args=(files, options.scale))
+            process.start()
+            process.join()
+
+
+def against_sklearn(rounds: int) -> None:
+    generator = np.random.default_rng(0)
+    table = made(SKLEARN_ROWS, 0)
+    targets = table["target"].to_numpy()
+    predicted = table["topk"].combine_chunks().values.to_numpy()[::TOP_K]
+    scores = generator.random((SKLEARN_ROWS, CLASSES)).astype(np.float32)
+    mine = median(lambda: class_metrics(Tallies.of(table, CLASSES)), rounds)
+    tallied = median(lambda: Tallies.of(table, CLASSES), rounds)
+    theirs = median(lambda: of_sklearn(targets, predicted, scores), rounds)
+    print(
+        f"arrays: tallies {tallied:.3f} s, with all class figures and intervals {mine:.3f} s, "
+        f"scikit-learn {theirs:.2f} s: {theirs / tallied:.0f}x, {theirs / mine:.0f}x"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,15 +1,17 @@
 """Aggregation against peers, and its memory: ratios of medians from one run, on this machine.
 
-    python benchmarks/aggregate.py [--rows 2_000_000] [--rounds 3] [--scale 50_000_000]
+    python benchmarks/aggregate.py [--rows 2_000_000] [--rounds 5] [--scale 50_000_000]
 
 Made predictions of 1,000 classes, about 80 % right, in hive-partitioned Parquet files of
 ``PER_FILE`` rows as nightmark writes them. Peers:
 
-* DuckDB, 2 threads: the confusion matrix and top-5 in SQL over the same files. Ours computes all
-  tallies (those two, every rank, losses, calibration), from reading the files on.
+* DuckDB, 2 threads: the confusion matrix and top-5 in SQL over the same files, once in two plain
+  queries and once in a single scan. Ours from reading the files on: all tallies (those two, every
+  rank, losses, calibration, for which it reads twice the columns), and those two alone.
 * scikit-learn: ``classification_report``, ``confusion_matrix`` and ``top_k_accuracy_score``, on
-  ``SKLEARN_ROWS`` arrays in memory. Ours makes the same figures from arrays in memory: tallies and
-  every overall and class figure but for the bootstrap and its intervals.
+  ``SKLEARN_ROWS`` rows in memory. Ours makes the same figures from the predictions in memory, once
+  as tallies alone and once with every class figure and its interval. (Ranks are part of the
+  predictions; scikit-learn has to rank the scores, which it is given ready in memory.)
 
 ``--scale`` reads the same files again and again, in a process of its own, until so many rows are
 tallied, and prints how much memory that took at its peak; 0 leaves it out.
@@ -17,7 +19,6 @@ tallied, and prints how much memory that took at its peak; 0 leaves it out.
 
 import argparse
 import multiprocessing
-import resource
 import statistics
 import tempfile
 import time
@@ -31,21 +32,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sklearn.metrics import classification_report, confusion_matrix, top_k_accuracy_score
 
+from tasks.metrics.confusion import ConfusionMatrix
 from tasks.metrics.summary import class_metrics
-from tasks.metrics.tallies import TALLIED, Tallies, tally
+from tasks.metrics.tallies import TALLIED, Tallies, ahead, batched, tally
+from tasks.predictions.columns import first_of, marked, numbers
 from tasks.predictions.schema import OUTPUTS, SCHEMA, TOP_K
 
 CLASSES = 1_000
 PER_FILE = 100_000
 SKLEARN_ROWS = 20_000
-SQL = """
-SELECT target, topk[1] AS prediction, count(*) AS n FROM read_parquet('{files}',
-    hive_partitioning = true) WHERE target IS NOT NULL AND error IS NULL GROUP BY ALL;
+MATRIX_SQL = """
+SELECT target, topk[1] AS prediction, count(*) AS n, {more}
+FROM read_parquet('{files}', hive_partitioning = true)
+WHERE target IS NOT NULL AND error IS NULL GROUP BY ALL;
 """
 TOP_SQL = """
-SELECT count(*) AS n, count(*) FILTER (list_contains(topk, target)) AS top5
+SELECT count(*) FILTER (list_contains(topk, target))
 FROM read_parquet('{files}', hive_partitioning = true) WHERE target IS NOT NULL AND error IS NULL;
 """
+IN_ONE = "count(*) FILTER (target_rank < 5) AS top5"
 
 
 def made(rows: int, seed: int) -> pa.Table:
@@ -89,13 +94,30 @@ def ours(files: list[Path]) -> Tallies:
     return tally(tables(files), CLASSES)
 
 
-def of_duckdb(pattern: str) -> tuple[int, int]:
+def ours_alone(files: list[Path]) -> tuple[int, int]:
+    """The confusion matrix and top-5, and nothing else."""
+    columns = ["target", "topk", "target_rank", "error"]
+    read = (pq.ParquetFile(file).read(columns) for file in files)
+    matrix = ConfusionMatrix(np.zeros((CLASSES, CLASSES), dtype=np.int64))
+    top5 = 0
+    for part in ahead(batched(read)):
+        kept = marked(part["target"]) & ~marked(part["error"])
+        targets, first = numbers(part["target"], kept, -1), first_of(part["topk"], kept)
+        matrix = matrix + ConfusionMatrix.of(targets, first, CLASSES)
+        top5 += int((numbers(part["target_rank"], kept, CLASSES) < TOP_K).sum())
+    return int(matrix.hits.sum()), top5
+
+
+def of_duckdb(pattern: str, *, scans: int) -> tuple[int, int]:
     with duckdb.connect(config={"threads": 2}) as connection:
-        cells = connection.execute(SQL.format(files=pattern)).fetchnumpy()
-        (top,) = connection.execute(TOP_SQL.format(files=pattern)).fetchall()
+        sql = MATRIX_SQL.format(files=pattern, more=IN_ONE if scans == 1 else "0 AS top5")
+        cells = connection.execute(sql).fetchnumpy()
+        top5 = int(cells["top5"].sum())
+        if scans == 2:
+            ((top5,),) = connection.execute(TOP_SQL.format(files=pattern)).fetchall()
     matrix = np.zeros((CLASSES, CLASSES), dtype=np.int64)
     matrix[cells["target"], cells["prediction"]] = cells["n"]
-    return int(matrix.trace()), int(top[1])
+    return int(matrix.trace()), top5
 
 
 def of_sklearn(targets: np.ndarray, predicted: np.ndarray, scores: np.ndarray) -> None:
@@ -104,22 +126,32 @@ def of_sklearn(targets: np.ndarray, predicted: np.ndarray, scores: np.ndarray) -
     top_k_accuracy_score(targets, scores, k=5, labels=range(CLASSES))
 
 
-def median(work: Callable[[], object], rounds: int) -> float:
-    found = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - started)
-    return statistics.median(found)
+def medians(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Seconds of each, in interleaved rounds after one to warm up."""
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            if turn:
+                found[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def peak_memory() -> float:
+    """MiB; of this process alone, while getrusage starts from what its parent had."""
+    status = Path("/proc/self/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def scale(files: list[Path], rows: int) -> None:
     """Peak memory of tallying so many rows; runs in a process of its own."""
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    base = peak_memory()
     started = time.perf_counter()
     found = ours(list(islice(cycle(files), rows // PER_FILE)))
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     print(f"{found.n:,} rows in {seconds:.0f} s, {found.n / seconds:,.0f} rows/s")
     print(f"peak memory {peak:,.0f} MiB, of which {base:,.0f} MiB before the first row")
 
@@ -127,7 +159,7 @@ def scale(files: list[Path], rows: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=int, default=50_000_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -138,11 +170,18 @@ def main() -> None:
             files.append(partition / f"{number:04d}.parquet")
             pq.write_table(made(PER_FILE, number), files[-1], compression="zstd")
         pattern = f"{folder}/**/*.parquet"
-        found = ours(files)
-        assert (found.top(1), found.top(5)) == of_duckdb(pattern)
-        mine = median(lambda: ours(files), options.rounds)
-        theirs = median(lambda: of_duckdb(pattern), options.rounds)
-        print(f"files: ours {mine:.2f} s, DuckDB {theirs:.2f} s: {theirs / mine:.2f}x")
+        tallies = ours(files)
+        figures = (tallies.top(1), tallies.top(5))
+        assert figures == of_duckdb(pattern, scans=1) == of_duckdb(pattern, scans=2)
+        assert figures == ours_alone(files)
+        works = {
+            "all tallies": lambda: ours(files),
+            "matrix and top-5": lambda: ours_alone(files),
+            "DuckDB, two queries": lambda: of_duckdb(pattern, scans=2),
+            "DuckDB, one scan": lambda: of_duckdb(pattern, scans=1),
+        }
+        for name, seconds in medians(works, options.rounds).items():
+            print(f"{name}: {seconds:.2f} s, {options.rows / seconds:,.0f} rows/s")
         against_sklearn(options.rounds)
         if options.scale:
             context = multiprocessing.get_context("spawn")
@@ -157,13 +196,16 @@ def against_sklearn(rounds: int) -> None:
     targets = table["target"].to_numpy()
     predicted = table["topk"].combine_chunks().values.to_numpy()[::TOP_K]
     scores = generator.random((SKLEARN_ROWS, CLASSES)).astype(np.float32)
-    mine = median(lambda: class_metrics(Tallies.of(table, CLASSES)), rounds)
-    tallied = median(lambda: Tallies.of(table, CLASSES), rounds)
-    theirs = median(lambda: of_sklearn(targets, predicted, scores), rounds)
-    print(
-        f"arrays: tallies {tallied:.3f} s, with all class figures and intervals {mine:.3f} s, "
-        f"scikit-learn {theirs:.2f} s: {theirs / tallied:.0f}x, {theirs / mine:.0f}x"
-    )
+    works = {
+        "tallies": lambda: Tallies.of(table, CLASSES),
+        "tallies and class figures with intervals": lambda: class_metrics(
+            Tallies.of(table, CLASSES)
+        ),
+        "scikit-learn": lambda: of_sklearn(targets, predicted, scores),
+    }
+    found = medians(works, rounds)
+    for name, seconds in found.items():
+        print(f"{name}: {seconds:.4f} s, scikit-learn / it = {found['scikit-learn'] / seconds:.0f}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import io
 import json
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, log_loss, top_k_accuracy_score
 
 from tasks.metrics.calibration import FIXED_POINT, Bins
-from tasks.metrics.tallies import BATCH_ROWS, TALLIED, Sum, Tallies, batched, merge, tally
+from tasks.metrics.tallies import BATCH_ROWS, TALLIED, Sum, Tallies, ahead, batched, merge, tally
 from tasks.metrics.tallies_table import tallies_of_table, tallies_table
+from tasks.predictions.columns import first_of
 from tasks.predictions.schema import SCHEMA, TOP_K
 from tests.tasks.metrics.made_by_hand import favouring, rows_of, unhurried
 
@@ -234,3 +236,24 @@ def test_a_target_of_unknown_rank_and_probability_is_counted_and_missed() -> Non
     assert (tallies.n, tallies.top(1), tallies.top(5), tallies.unscored) == (3, 2, 2, 1)
     assert facts(tallies_of_table(tallies_table(tallies))) == facts(tallies)
     assert (tallies + tallies).unscored == 2
+
+
+def test_a_fault_while_reading_ahead_is_raised_where_it_belongs() -> None:
+    def torn() -> Iterator[pa.Table]:
+        yield pa.table({"x": np.zeros(BATCH_ROWS)})
+        raise OSError("torn")
+
+    found = ahead(batched(torn()))
+    assert next(found).num_rows == BATCH_ROWS
+    with pytest.raises(OSError, match="torn"):
+        next(found)
+
+
+def test_lists_are_read_alike_whether_their_lengths_are_equal_or_not() -> None:
+    equal = pa.chunked_array([pa.array([[1, 2], [3, 4], [5, 6]])])
+    mixed = pa.chunked_array([pa.array([[1, 2], [3], [5, 6, 7]])])
+    every = np.ones(3, dtype=bool)
+    for column in (equal, mixed):
+        assert first_of(column, every).tolist() == [1, 3, 5]
+        assert first_of(column.slice(1), every[1:]).tolist() == [3, 5]
+        assert first_of(column, np.array([True, False, True])).tolist() == [1, 5]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tasks.health.nearest import DEPTH, DIMENSIONS, FLOOR, Candidates, candidates, vectors
 from tasks.health.signatures import Signatures
 from tests.tasks.health.images import scenes, signed
-from tests.tasks.metrics.made_by_hand import unhurried
+from tests.tasks.metrics.made_by_hand import few
 
 
 def smooth(n: int, seed: int) -> Signatures:
@@ -50,7 +50,7 @@ def rows_of(found: Candidates) -> set[tuple[int, int, bool]]:
     return set(zip(*columns, strict=True))
 
 
-@unhurried
+@few
 @given(
     st.integers(min_value=0, max_value=50),
     st.lists(st.integers(min_value=0, max_value=40), max_size=3),

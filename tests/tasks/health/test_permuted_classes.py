@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shards.sample import ClassList
 from tasks.health.permuted_classes import permuted_classes
-from tests.tasks.metrics.made_by_hand import scoring_of, tallies_of, unhurried
+from tests.tasks.metrics.made_by_hand import few, scoring_of, tallies_of
 
 
 def drawn(classes: int, each: int, skill: float, seed: int) -> np.ndarray:
@@ -21,7 +21,7 @@ def drawn(classes: int, each: int, skill: float, seed: int) -> np.ndarray:
     return counts
 
 
-@unhurried
+@few
 @given(
     st.permutations(range(10)),
     st.floats(min_value=0.9, max_value=1),
@@ -39,7 +39,7 @@ def test_any_permutation_of_a_good_model_is_found(
     assert (found.severity == "warn") == bool(moved)
 
 
-@unhurried
+@few
 @given(
     st.sampled_from([0.0, 0.1, 0.3, 0.6, 0.9]),
     st.sampled_from([1, 5, 20, 100]),

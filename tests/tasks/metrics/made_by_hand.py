@@ -19,6 +19,8 @@ from tasks.records import Pair
 
 unhurried = settings(deadline=None, max_examples=60)
 """For properties: a busy machine is no failure."""
+few = settings(deadline=None, max_examples=20)
+"""For those that take a tenth of a second each."""
 
 EVALUATION = Evaluation(
     id="e0123456789abcdef",

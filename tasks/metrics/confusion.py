@@ -16,6 +16,9 @@ from tasks.metrics.agreement import agreements
 Counts = NDArray[np.int64]
 Rates = NDArray[np.float64]
 Normalisation = Literal["target", "prediction", "all"]
+DRAWN_AT_A_TIME = 1 << 22
+"""So many counts are resampled at once; a bound of memory that no figure depends on."""
+
 AVERAGES = (
     "balanced_accuracy",
     "macro_precision",
@@ -96,7 +99,6 @@ class ConfusionMatrix:
         targets, predictions = np.nonzero(self.counts)
         weights = self.counts[targets, predictions] / self.n
         generator = np.random.default_rng(seed)
-        drawn = generator.multinomial(self.n, weights, size=replicates).astype(np.float64)
         cells = np.arange(len(targets))
         shape = (len(targets), self.classes)
         to_support = scipy.sparse.csr_array((np.ones(len(cells)), (cells, targets)), shape)
@@ -105,8 +107,15 @@ class ConfusionMatrix:
         to_hits = scipy.sparse.csr_array(
             (np.ones(right.sum()), (cells[right], targets[right])), shape
         )
-        sums = (drawn @ to_hits, drawn @ to_support, drawn @ to_predicted)
-        return _averages(*sums) | agreements(*sums)
+        # A few replicates at a time: of a million cells, a thousand would fill 8 GB.
+        at_a_time = max(1, DRAWN_AT_A_TIME // len(cells))
+        parts: list[dict[str, Rates]] = []
+        for start in range(0, replicates, at_a_time):
+            size = min(at_a_time, replicates - start)
+            drawn = generator.multinomial(self.n, weights, size=size).astype(np.float64)
+            sums = (drawn @ to_hits, drawn @ to_support, drawn @ to_predicted)
+            parts.append(_averages(*sums) | agreements(*sums))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def agreements(self) -> dict[str, float]:
         """The figures of ``AGREEMENTS``; NaN where undefined, empty where there is no sample."""

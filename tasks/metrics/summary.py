@@ -33,6 +33,9 @@ from tasks.metrics.topk import top_metrics
 METRICS_REVISION = 2
 """Raise it when a figure changes for equal tallies; scorings of another revision are kept apart."""
 
+DRAWS, LEAST_REPLICATES = 100_000_000, 200
+"""A confusion matrix of more than 100,000 cells is resampled less often, but at least so often."""
+
 MICRO = ("micro_precision", "micro_recall", "micro_f1")
 OVERALL_NAMES = (
     *(f"top{k}" for k in TOP_KS),
@@ -112,7 +115,8 @@ def _matrix_metrics(matrix: ConfusionMatrix) -> list[Metric]:
     n = matrix.n
     if not n:
         return [Metric.undefined(name, "no_samples") for name in (*AVERAGES, *MICRO, *AGREEMENTS)]
-    replicates = matrix.bootstrap(REPLICATES, SEED)
+    cells = int(np.count_nonzero(matrix.counts))
+    replicates = matrix.bootstrap(min(REPLICATES, max(LEAST_REPLICATES, DRAWS // cells)), SEED)
     points, worth = matrix.averages(), matrix.effective_samples()
     # With one label per image, every mistake is one false positive and one false negative.
     hits = int(matrix.hits.sum())

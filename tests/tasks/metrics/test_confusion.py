@@ -214,3 +214,11 @@ def test_reference_figures_of_real_models_come_out(entry: dict) -> None:
 @needs_shared
 def test_there_are_reference_figures() -> None:
     assert len(reference_cases()) == 4
+
+
+def test_how_many_are_drawn_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = ConfusionMatrix(np.array([[30, 10, 2], [5, 15, 0], [1, 3, 8]]))
+    whole = matrix.bootstrap(50, 1)
+    monkeypatch.setattr("tasks.metrics.confusion.DRAWN_AT_A_TIME", 30)
+    parts = matrix.bootstrap(50, 1)
+    assert all(np.array_equal(whole[name], parts[name]) for name in whole)

@@ -100,8 +100,9 @@ class ShardedSplit:
             raise ShardError(
                 f"{store.locate(folder)} holds no finished shards ({error}); build them first"
             ) from error
-        except pa.ArrowException as error:
-            raise ShardError(f"{where} is not readable ({error}); {REMEDY}") from error
+        except (pa.ArrowException, OSError) as error:
+            told = " ".join(str(error).split())
+            raise ShardError(f"{where} is not readable ({told}); {REMEDY}") from error
         if SCHEMA.names != samples.column_names[: len(SCHEMA)]:
             raise ShardError(f"{where} has other columns than samples.parquet has; {REMEDY}")
         if manifest.digests.model_dump() != asdict(digests_of(manifest, samples)):

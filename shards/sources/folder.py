@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from shards.errors import SourceError
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.builtin import builtin_classes, imagenet_classes, label_index
-from shards.sources.listing import Entries, Entry, Found, list_folder, sample_of
+from shards.sources.listing import Entries, Entry, Found, changed, list_folder, sample_of
 from shards.sources.source import SourceSpec, digest, printable
 
 __all__ = ["FolderSource", "imagenet_classes"]
@@ -98,6 +98,7 @@ class FolderSource:
         return self.entries.labels()
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
+        """Raises SourceError: a file is gone, changed or cannot be read since it was listed."""
         root = os.fsencode(self.root)
         for entry in self.entries.rows(start, stop):
             yield self._sample(root, entry)
@@ -105,11 +106,18 @@ class FolderSource:
     def _sample(self, root: bytes, entry: Entry) -> Sample | Skipped:
         if entry.refusal is not None:
             return Skipped(entry.name, entry.refusal)
+        path = os.path.join(root, entry.path)  # noqa: PTH118 bytes
         try:
-            with open(os.path.join(root, entry.path), "rb") as file:  # noqa: PTH118, PTH123 bytes
+            with open(path, "rb") as file:  # noqa: PTH123 bytes
                 image = file.read()
+                facts = os.fstat(file.fileno())
         except OSError as error:
-            return Skipped(entry.name, error.strerror or "unreadable")
+            raise SourceError(
+                f"{self.root}: {entry.name} was listed and cannot be read "
+                f"({error.strerror or error}); mend that and run again"
+            ) from error
+        if (len(image), facts.st_mtime_ns) != (entry.size, entry.place):
+            raise changed(f"{self.root}: {entry.name}")
         fields = {}
         if self.class_field is not None and entry.label is not None:
             fields[self.class_field] = self.classes.ids[entry.label]

@@ -2,6 +2,7 @@
 entries that a source keeps of it or of a tar, flat in memory and quick to send to another process.
 """
 
+import errno
 import os
 import stat
 from array import array
@@ -245,5 +246,20 @@ def _file(entry: "os.DirEntry[str] | Path", name: str) -> Found:
         facts = entry.stat()
     except OSError as error:
         return Found(name, 0, 0, error.strerror or "unreadable")
-    regular = stat.S_ISREG(facts.st_mode)
-    return Found(name, facts.st_mtime_ns, facts.st_size, None if regular else NOT_REGULAR)
+    refusal = None if stat.S_ISREG(facts.st_mode) else NOT_REGULAR
+    # Known before it is read, so that the build after a chmod is another one.
+    if refusal is None and not os.access(entry, os.R_OK):
+        refusal = os.strerror(errno.EACCES)
+    return Found(name, facts.st_mtime_ns, facts.st_size, refusal)
+
+
+def refuse_changed(path: Path, state: tuple[int, int]) -> None:
+    """Raises SourceError: size and time of change (ns) of ``path`` are not ``state`` any more."""
+    facts = path.stat()
+    if (facts.st_size, facts.st_mtime_ns) != state:
+        raise changed(path)
+
+
+def changed(path: Path | str) -> SourceError:
+    """What to raise of a file that is not as it was listed: it has no place in this recipe."""
+    return SourceError(f"{path} changed since it was listed; run again when nobody writes to it")

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from shards.errors import SourceError
 from shards.sources.archive import READ_BYTES
-from shards.sources.listing import split_names
+from shards.sources.listing import refuse_changed, split_names
 from shards.sources.source import printable
 
 MORE_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -162,11 +162,18 @@ def spans_of(files: Sequence[File], start: int, stop: int) -> Iterator[Span]:
 
 
 def rows_of(span: Span, columns: list[str], at_a_time: int) -> Iterator[dict[str, Any]]:
-    """The rows of the span's row groups; column chunks are never in memory as a whole."""
+    """The rows of the span's row groups; column chunks are never in memory as a whole.
+
+    Raises:
+        SourceError: the file is unreadable, or another than when it was opened.
+    """
+    refuse_changed(span.file.path, span.file.state[:2])
     with _readable(span.file.path) as opened:
         if not columns:
             yield from ({} for _ in range(span.skip + span.last - span.first))
             return
         batches = opened.iter_batches(at_a_time, list(span.groups), columns, use_threads=False)
         for batch in batches:
-            yield from batch.to_pylist()
+            rows = batch.to_pylist()
+            refuse_changed(span.file.path, span.file.state[:2])
+            yield from rows

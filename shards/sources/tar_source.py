@@ -16,7 +16,7 @@ class TarSource:
     """The images of ImageNet's official tars.
 
     Attributes:
-        state: what moves when the tar is another: its size, its time of change, and the like.
+        state: what moves when the tar is another: its size, its time of change (ns), and the like.
         kit: a further file that was read, and may be noted as not the official one.
     """
 
@@ -24,7 +24,7 @@ class TarSource:
     tar: Path
     classes: ClassList
     identity: str
-    state: tuple[int | str, ...]
+    state: tuple[int, int, *tuple[str, ...]]
     entries: Entries
     kit: Path | None = None
 
@@ -43,7 +43,8 @@ class TarSource:
         return self.entries.labels()
 
     def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        for entry, image in read_in_place(self.tar, self.entries.rows(start, stop)):
+        rows = self.entries.rows(start, stop)
+        for entry, image in read_in_place(self.tar, self.state[:2], rows):
             if entry.refusal is not None or entry.label is None:
                 yield Skipped(entry.name, entry.refusal or "no such class")
             else:

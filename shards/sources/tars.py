@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shards.errors import SourceError
-from shards.sources.listing import NOT_REGULAR, Entry, Found
+from shards.sources.listing import NOT_REGULAR, Entry, Found, changed, refuse_changed
 from shards.sources.source import printable
 
 LARGEST_HEADER = 1 << 20
@@ -23,18 +23,24 @@ WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", FOLDER, b"6")
 EXTENDED = (b"x", b"g", b"L", b"K")
 
 
-def read_in_place(tar: Path, rows: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
+def read_in_place(
+    tar: Path, state: tuple[int, int], rows: Iterable[Entry]
+) -> Iterator[tuple[Entry, bytes]]:
     """The rows with their contents out of an unpacked tar; nothing is read of refused ones.
 
+    ``state`` is the tar's size and time of change (ns) when it was listed.
+
     Raises:
-        SourceError: the tar has become shorter since it was listed.
+        SourceError: it is another now, or has become another at the end.
     """
+    refuse_changed(tar, state)
     with tar.open("rb") as file:
         for row in rows:
             content = b"" if row.refusal else os.pread(file.fileno(), row.size, row.place)
             if not row.refusal and len(content) < row.size:
-                raise SourceError(f"{tar}: {row.name} was cut off since it was listed; run again")
+                raise changed(tar)
             yield row, content
+    refuse_changed(tar, state)
 
 
 def scan_tar(

@@ -130,12 +130,14 @@ class WebdatasetSource:
         while start < stop:
             tar = int(self.tars[start])
             end = min(stop, int(np.searchsorted(self.tars, tar, side="right")))
-            yield from self._read_tar(self.shards[tar], start, end)
+            yield from self._read_tar(tar, start, end)
             start = end
 
-    def _read_tar(self, tar: Path, start: int, stop: int) -> Iterator[Sample | Skipped]:
+    def _read_tar(self, number: int, start: int, stop: int) -> Iterator[Sample | Skipped]:
+        tar, state = self.shards[number], self.states[number]
+        rows = self.entries.rows(start, stop)
         with tar.open("rb") as file:
-            for entry, image in read_in_place(tar, self.entries.rows(start, stop)):
+            for entry, image in read_in_place(tar, state, rows):
                 if entry.refusal is not None:
                     yield Skipped(entry.name, entry.refusal)
                     continue

@@ -282,13 +282,39 @@ def test_a_broken_image_gives_the_same_manifest_everywhere(tmp_path: Path, store
     assert manifests[0].to_json() == manifests[1].to_json()
 
 
-def test_a_file_that_goes_away_names_no_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["gone", "longer", "touched"])
+def test_a_file_that_is_not_as_it_was_listed_ends_the_build(
+    tmp_path: Path, store: Store, change: str
+) -> None:
+    """Its recipe is that of the files as listed: other bytes in it would stay there for ever."""
+    source = opened(made_folder(tmp_path, "ant/1.png", "ant/2.png"))
+    path = tmp_path / "ant/2.png"
+    match change:
+        case "gone":
+            path.unlink()
+        case "longer":
+            path.write_bytes(PNG + b"more")
+            os.utime(path, ns=(0, 0))
+        case "touched":
+            os.utime(path, ns=(1, 1))
+    told = "cannot be read .No such file" if change == "gone" else "changed since it was listed"
+    with pytest.raises(SourceError, match=rf"ant/2\.png .*{told}"):
+        build(source, store)
+    assert store.names(FOLDER) == []
+
+
+def test_a_file_that_must_not_be_read_is_skipped_until_it_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made_folder(tmp_path, "ant/1.png", "ant/2.png")
-    source = opened(tmp_path)
-    (tmp_path / "ant/2.png").unlink()
-    [_, skipped] = source.read(0, 2)
-    assert isinstance(skipped, Skipped)
-    assert str(tmp_path) not in skipped.reason
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda path, _: not os.fspath(path).endswith("2.png"))
+        before = opened(tmp_path)
+    [_, skipped] = before.read(0, 2)
+    assert skipped == Skipped("ant/2.png", "Permission denied")
+    after = opened(tmp_path)
+    assert before.identity != after.identity
+    assert all(isinstance(result, Sample) for result in after.read(0, 2))
 
 
 def test_a_range_moves_with_its_files_alone(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,14 @@ class TestFiles:
     def test_damage_within(self, tmp_path: Path) -> None:
         path = made(tmp_path / "x.parquet", image=cells(12), label=[0] * 12)
         source = opened(path)
-        raw = path.read_bytes()
+        raw, facts = path.read_bytes(), path.stat()
         path.write_bytes(raw[:4] + bytes(len(raw) // 2) + raw[4 + len(raw) // 2 :])
+        os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
         with pytest.raises(SourceError, match=r"x\.parquet: cut short, damaged"):
+            list(source.read(0, 12))
+
+    def test_another_file_of_the_same_name(self, tmp_path: Path) -> None:
+        source = opened(made(tmp_path / "x.parquet", image=cells(12), label=[0] * 12))
+        made(tmp_path / "x.parquet", image=cells(12), label=[1] * 12)
+        with pytest.raises(SourceError, match=r"x\.parquet changed since it was listed; run agai"):
             list(source.read(0, 12))

@@ -322,3 +322,15 @@ def test_json_is_not_trusted(tmp_path: Path) -> None:
     written(tmp_path / "0.tar", sample("a") | {"json": deep}, sample("b", source_name="n\ud800"))
     names = [r.source_name for r in read(opened(tmp_path)) if isinstance(r, Sample)]
     assert names == ["a.jpg", "n\ufffd"]
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_tar_that_changes_after_it_was_listed_ends_the_build(tmp_path: Path, when: str) -> None:
+    path = written(tmp_path / "test-0.tar", sample("a"), sample("b"))
+    source = opened(tmp_path)
+    results = source.read(0, 2)
+    if when == "meanwhile":
+        next(results)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(SourceError, match=r"test-0\.tar changed since it was listed; run again"):
+        list(results)

@@ -99,7 +99,7 @@ class ModelPlan(ModelSpec):
 
 
 class RuntimePlan(_Frozen):
-    """How to run: changes speed and place; only precision and decoder can change a number."""
+    """How to run: speed and place; only precision, decoder and compile can change a number."""
 
     root: str = Field(
         default="artifacts",
@@ -110,7 +110,14 @@ class RuntimePlan(_Frozen):
     )
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     decoder: Literal["pil", "torchvision"] = "pil"
-    batch_size: Annotated[int, Field(ge=1)] = 64
+    compile: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Compile networks: auto on a CPU where the dataset is large enough to be "
+        "worth it.",
+    )
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Images per batch at most; none: 32 on a CPU, 256 on CUDA."
+    )
     samples_per_shard: Annotated[int, Field(ge=1)] = 1000
     shards_per_task: Annotated[int, Field(ge=1)] = 4
     keep_scores: bool = Field(

@@ -10,6 +10,7 @@ from conf.asking import asked_for
 from conf.plan import Plan
 from flows.build_shards import build_shards
 from flows.find_copies import find_training
+from flows.numerics import numerics_for
 from flows.runners import combined, gather, groups
 from shards.errors import InputError, NightmarkError
 from shards.reader import Shard, ShardedSplit
@@ -23,9 +24,11 @@ from tasks.infer import InferenceRun, infer
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
 from tasks.metrics.words import counted
+from tasks.models.batching import batch_size_for
+from tasks.models.cost import NOTHING, Cost
 from tasks.models.labels import bind
 from tasks.models.load import resolve
-from tasks.models.spec import Numerics, run_name
+from tasks.models.spec import run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
 from tasks.predictions.schema import KEPT_CLASSES
 from tasks.predictions.store import PredictionStore
@@ -95,11 +98,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         shards_folder = build_shards(plan.dataset(pair.split.dataset), plan.runtime)
     split = ShardedSplit.open(store, shards_folder)
     resolved = bind(resolved, split.manifest.classes)
-    numerics = Numerics(
-        precision=plan.runtime.precision,
-        decoder=plan.runtime.decoder,
-        device_type=devices[0].kind,
-    )
+    numerics = numerics_for(plan.runtime, resolved, split, devices[0])
     classes = len(split.manifest.classes)
     # Scores of more classes are never kept, and must not be waited for.
     keep_scores = plan.runtime.keep_scores and classes <= KEPT_CLASSES
@@ -108,7 +107,11 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         numerics=numerics,
         predictions=PredictionStore(store, pair, run_name(resolved, numerics), keep_scores),
         classes=classes,
-        batch_size=plan.runtime.batch_size,
+        batch_size=batch_size_for(
+            plan.runtime.batch_size,
+            devices[0].kind,
+            max((entry.nsamples for entry in split.manifest.shardlist), default=1),
+        ),
     )
     asked = asked_for(plan, pair, split.manifest.classes)
     work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
@@ -151,11 +154,12 @@ def _predict(
     listener().begin(Outline(f"infer {run.label}", len(shards), len(shards) - len(missing)))
     started = time.perf_counter()
     errors: list[Exception] = []
+    cost = NOTHING
     if run.model.is_imported:
         # Also where nothing is missing: the targets that came with the scores are compared.
         import_predictions(split, missing, run)
     elif missing:
-        errors = _infer(missing, run, devices, shards_per_task)
+        cost, errors = _infer(missing, run, devices, shards_per_task)
     left = {shard.entry.sha256 for shard in run.predictions.missing(missing)}
     done = [shard.entry for shard in missing if shard.entry.sha256 not in left]
     work = Work(
@@ -163,13 +167,15 @@ def _predict(
         reused=len(shards) - len(missing),
         images=sum(entry.nsamples for entry in done),
         seconds=time.perf_counter() - started,
+        slots=len(devices),
+        cost=cost,
     )
     return work, errors
 
 
 def _infer(
     missing: list[Shard], run: InferenceRun, devices: tuple[Device, ...], shards_per_task: int
-) -> list[Exception]:
+) -> tuple[Cost, list[Exception]]:
     with slot_pool(devices) as pool:
         futures = [
             infer.with_options(task_run_name=f"infer {run.label} from {group[0].entry.url}").submit(
@@ -177,8 +183,8 @@ def _infer(
             )
             for group in groups(missing, shards_per_task)
         ]
-        _, errors = gather(futures)
-    return errors
+        done, errors = gather(futures)
+    return sum((group.cost for group in done), NOTHING), errors
 
 
 def _message(state: OutcomeState, failed: int, verdicts: tuple[Verdict, ...]) -> str:

@@ -2,6 +2,7 @@
 on every machine.
 """
 
+import functools
 import io
 import re
 import struct
@@ -23,6 +24,10 @@ MAX_PIXELS = 2 * 89_478_485
 LONGEST_SIDE = 2**31 - 1
 """What a PNG may say (ISO/IEC 15948, 11.2.2), and a column of samples.parquet can hold."""
 PNGS_AT_ONCE = 64
+LONGEST_BLOCK = 0xFFFF
+"""Bytes of a stored deflate block (RFC 1951, 3.2.4)."""
+HEADER_BYTES = 33
+"""Of a PNG: signature and the chunk that holds the size."""
 ADDRESS = re.compile(r"<[^<>]*\b0x[0-9A-Fa-f]+[^<>]*>|\b0x[0-9A-Fa-f]{6,}")
 
 
@@ -100,6 +105,33 @@ def encode_pngs(pixels: NDArray[np.uint8]) -> Iterator[bytes]:
         yield from _pngs(pixels[start : start + PNGS_AT_ONCE])
 
 
+def stored_pixels(image: bytes) -> NDArray[np.uint8] | None:
+    """The pixels [height, width, 3] of a colour PNG as ``encode_pngs`` writes it, in one block.
+
+    None for whatever differs from such a file in a single byte, be it a sound PNG.
+    """
+    if not image.startswith(PNG_SIGNATURE) or len(image) < HEADER_BYTES:
+        return None
+    width, height = struct.unpack(">II", image[16:24])
+    size = height * (1 + 3 * width)
+    if not 0 < size <= LONGEST_BLOCK:
+        return None
+    frame, ((start, _),) = _colour_frame(height, width)
+    end = start + size
+    if len(image) != len(frame) or image[:start] != frame[:start] or image[-12:] != frame[-12:]:
+        return None
+    checksums = (zlib.adler32(image[start:end]), zlib.crc32(image[start - 11 : end + 4]))
+    rows = np.frombuffer(image, np.uint8, size, start).reshape(height, -1)
+    if struct.unpack(">II", image[end : end + 8]) != checksums or rows[:, 0].any():
+        return None
+    return rows[:, 1:].reshape(height, width, 3).copy()
+
+
+@functools.lru_cache(maxsize=16)
+def _colour_frame(height: int, width: int) -> tuple[bytes, list[tuple[int, slice]]]:
+    return _png_frame(height, width, 2, height * (1 + 3 * width))
+
+
 def _pngs(pixels: NDArray[np.uint8]) -> list[bytes]:
     """Images of one size differ in rows and checksums alone: written into copies of one frame."""
     count, height, width, *channels = pixels.shape
@@ -126,12 +158,11 @@ def _png_frame(
     """
     header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     frame = PNG_SIGNATURE + _chunk(b"IHDR", header)
-    longest = 0xFFFF
-    starts = range(0, size, longest)
+    starts = range(0, size, LONGEST_BLOCK)
     frame += struct.pack(">I", 2 + size + 5 * len(starts) + 4) + b"IDAT\x78\x01"
     blocks = []
     for start in starts:
-        block = slice(start, min(start + longest, size))
+        block = slice(start, min(start + LONGEST_BLOCK, size))
         length = block.stop - block.start
         frame += struct.pack("<BHH", block.stop == size, length, length ^ 0xFFFF)
         blocks.append((len(frame), block))

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from shards.errors import InputError, NightmarkError, ShardError
 from shards.reader import Shard
+from tasks.models.cost import NOTHING, Cost
 from tasks.models.spec import Numerics, ResolvedModel
 from tasks.predictions.store import PredictionStore
 from tasks.progress import Advance, listener
@@ -30,8 +31,8 @@ class InferenceRun:
     def label(self) -> str:
         return str(self.predictions.pair)
 
-    def job(self, shard: Shard) -> ShardJob:
-        return ShardJob(shard, self.model, self.numerics, self.classes, self.batch_size)
+    def job(self, shard: Shard, following: Shard | None) -> ShardJob:
+        return ShardJob(shard, self.model, self.numerics, self.classes, self.batch_size, following)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Inferred:
     shards: int
     images: int
     seconds: float
+    cost: Cost = NOTHING
 
 
 @task(name="infer", cache_policy=NO_CACHE)
@@ -56,20 +58,28 @@ def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferre
     started = time.perf_counter()
     faults: list[str] = []
     images = 0
+    cost = NOTHING
     with pool.borrow() as slot:
+        borrowed = time.perf_counter()
         # Another run may have predicted some while this one waited for the slot.
-        for shard in run.predictions.missing(shards):
+        missing = run.predictions.missing(shards)
+        for shard, following in zip(missing, (*missing[1:], None), strict=False):
             try:
-                found = slot.predict(run.job(shard))
+                found = slot.predict(run.job(shard, following))
             except InputError:
                 raise
             except NightmarkError as error:
                 faults.append(str(error))
                 continue
+            for sentence in found.news:
+                get_run_logger().warning(sentence)
+            writing = time.perf_counter()
             run.predictions.write(shard, found.predictions, found.scores)
+            cost += found.cost + Cost(write=time.perf_counter() - writing)
             images += found.predictions.num_rows
             work = f"infer {run.label}"
             listener().advance(Advance(work, shards=1, images=found.predictions.num_rows))
+        cost += Cost(task=time.perf_counter() - borrowed)
     seconds = time.perf_counter() - started
     get_run_logger().info(
         "%s: %d shards, %d images, %.0f images/s on %s",
@@ -81,4 +91,4 @@ def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferre
     )
     if faults:
         raise ShardError("\n".join(faults))
-    return Inferred(len(shards), images, seconds)
+    return Inferred(len(shards), images, seconds, cost)

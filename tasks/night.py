@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.gates.baseline import AgainstBaseline
 from tasks.gates.verdict import Verdict, overall_state
 from tasks.health.finding import Finding
+from tasks.models.cost import NOTHING, Cost
 from tasks.records import Pair, Record
 
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
@@ -37,6 +38,8 @@ class Work(_Frozen):
     reused: int = 0
     images: int = Field(default=0, description="Images predicted now.")
     seconds: float = 0.0
+    slots: int = Field(default=0, description="Slots that could work at the same time.")
+    cost: Cost = NOTHING
 
 
 class SkippedNote(_Frozen):
@@ -115,6 +118,8 @@ class Night(Record):
             reused=sum(outcome.work.reused for outcome in self.outcomes),
             images=sum(outcome.work.images for outcome in self.outcomes),
             seconds=sum(outcome.work.seconds for outcome in self.outcomes),
+            slots=max((outcome.work.slots for outcome in self.outcomes), default=0),
+            cost=sum((outcome.work.cost for outcome in self.outcomes), NOTHING),
         )
 
 

@@ -1,10 +1,9 @@
 """One loaded model on one device: the samples of a shard in, their predictions out."""
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,12 @@ from shards.errors import ModelError
 from shards.reader import StoredSample
 from tasks.models import load
 from tasks.models.adapter import Adapter
-from tasks.models.preprocess import UndecodableImageError, normalise, to_input
+from tasks.models.batching import BatchLimit, is_out_of_memory
+from tasks.models.compiled import Compiled, filled
+from tasks.models.cost import NOTHING, Cost, Stopwatch
+from tasks.models.lanes import Lanes, Stream
+from tasks.models.placement import Placement, placement_on
+from tasks.models.preprocess import UndecodableImageError, decode, fitted, scaled, stacked
 from tasks.models.spec import Numerics, ResolvedModel
 from tasks.predictions.schema import Scored, check_output, prediction_rows, score_rows
 
@@ -25,10 +29,19 @@ PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 @dataclass(frozen=True)
 class ShardPredictions:
-    """What an engine made of one shard: rows by the schema, and full scores where kept."""
+    """What an engine made of one shard.
+
+    Attributes:
+        predictions: rows by the schema.
+        scores: full scores, where kept.
+        cost: where the time went.
+        news: what happened and should be said, once.
+    """
 
     predictions: pa.Table
     scores: pa.Table | None
+    cost: Cost = NOTHING
+    news: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,19 +51,22 @@ class Engine:
     model: ResolvedModel
     adapter: Adapter
     numerics: Numerics
-    device: torch.device
+    placement: Placement
+    limit: BatchLimit = field(default_factory=BatchLimit)
 
     @classmethod
-    def load(cls, model: ResolvedModel, numerics: Numerics, device: str) -> "Engine":
+    def load(cls, model: ResolvedModel, numerics: Numerics, device: str) -> Self:
         """Raises ModelError as ``tasks.models.load.load`` does."""
-        target = torch.device(device)
-        adapter = load.load(model).on(target)
+        placement = placement_on(torch.device(device))
+        adapter = load.load(model).on(placement.device)
         if adapter.module is not None:
             adapter.module.to(memory_format=torch.channels_last)
-        return cls(model, adapter, numerics, target)
+            if numerics.compile:
+                adapter = adapter.around(Compiled(adapter.module, model.preprocessing))
+        return cls(model, adapter, numerics, placement)
 
     def predict(
-        self, samples: Iterable[StoredSample], classes: int, batch_size: int, decode_threads: int
+        self, samples: Iterable[StoredSample], classes: int, batch_size: int, threads: int
     ) -> ShardPredictions:
         """Predictions in the order of the samples; an image that does not decode gets an error row.
 
@@ -59,52 +75,92 @@ class Engine:
                 not what its spec declares; the message names the first key of the batch.
             ShardError: from reading the samples.
         """
-        tables = []
-        scores = []
-        with ThreadPoolExecutor(decode_threads) as decoders:
-            # Without any samples one empty batch gives tables without rows.
-            for batch in _batches(samples, batch_size):
-                scored = self._score(batch, classes, decoders.map)
-                tables.append(prediction_rows(scored))
-                scores.append(score_rows(scored))
-        predictions = pa.concat_tables(tables).combine_chunks()
+        lanes = Lanes(threads)
+        try:
+            return self.collect(self.begin(samples, classes, batch_size, lanes))
+        finally:
+            lanes.close()
+
+    def begin(
+        self,
+        samples: Iterable[StoredSample],
+        classes: int,
+        batch_size: int,
+        lanes: Lanes,
+        after: "Stream[ShardPredictions] | None" = None,
+    ) -> "Stream[ShardPredictions]":
+        """Send the samples on their way, behind those of ``after``; ``collect`` what comes."""
+
+        def work(batch: list[StoredSample], reading: float) -> ShardPredictions:
+            return self._rows(batch, classes, batch_size, reading)
+
+        return Stream(samples, batch_size, lanes, work, after)
+
+    def collect(self, stream: "Stream[ShardPredictions]") -> ShardPredictions:
+        """All predictions of a stream that this engine began. Raises as ``predict`` does."""
+        started = perf_counter()
+        parts = list(stream.results())
+        predictions = pa.concat_tables([part.predictions for part in parts]).combine_chunks()
         index = pa.array(np.arange(predictions.num_rows, dtype=np.int32))
         position = predictions.schema.get_field_index("index")
         predictions = predictions.set_column(position, predictions.schema.field("index"), index)
-        kept = [table for table in scores if table is not None]
-        return ShardPredictions(predictions, pa.concat_tables(kept) if kept else None)
+        kept = [part.scores for part in parts if part.scores is not None]
+        wall = perf_counter() - started
+        cost = sum(
+            (part.cost for part in parts), Cost(wall=wall, capacity=wall * stream.lanes.count)
+        )
+        scores = pa.concat_tables(kept) if kept else None
+        return ShardPredictions(predictions, scores, cost, self.limit.news())
 
-    def _score(
-        self,
-        batch: list[StoredSample],
-        classes: int,
-        each: Callable[..., Iterator[Tensor | UndecodableImageError]],
-    ) -> Scored:
-        decoded = list(each(self._input, [sample.image for sample in batch]))
+    def _rows(
+        self, batch: list[StoredSample], classes: int, batch_size: int, reading: float
+    ) -> ShardPredictions:
+        """Runs in a lane."""
+        watch = Stopwatch()
+        watch.count("read", reading)
+        decoded = self._decoded(batch, watch)
         errors = [str(d) if isinstance(d, UndecodableImageError) else None for d in decoded]
         scores = np.zeros((len(batch), classes), dtype=np.float32)
         images = [entry for entry in decoded if isinstance(entry, Tensor)]
         if images:
             good = np.array([error is None for error in errors])
-            scores[good] = self._checked(images, classes, batch[0].key)
-        return Scored(
-            keys=[sample.key for sample in batch],
-            targets=[sample.target for sample in batch],
-            scores=scores,
-            errors=errors,
-            output=self.model.spec.output,
-        )
+            scores[good] = self._checked(images, classes, batch_size, batch[0].key, watch)
+        with watch.timed("rank"):
+            scored = Scored(
+                keys=[sample.key for sample in batch],
+                targets=[sample.target for sample in batch],
+                scores=scores,
+                errors=errors,
+                output=self.model.spec.output,
+            )
+            rows, kept = prediction_rows(scored), score_rows(scored)
+        return ShardPredictions(rows, kept, watch.cost(len(batch)))
 
-    def _input(self, image: bytes) -> Tensor | UndecodableImageError:
-        try:
-            return to_input(image, self.model.preprocessing, self.numerics.decoder)
-        except UndecodableImageError as error:
-            return error
+    def _decoded(
+        self, batch: list[StoredSample], watch: Stopwatch
+    ) -> list[Tensor | UndecodableImageError]:
+        found: list[Tensor | UndecodableImageError] = []
+        resized = self.model.preprocessing.resize is not None
+        for sample in batch:
+            try:
+                with watch.timed("decode"):
+                    pixels = decode(sample.image, self.numerics.decoder, resized=resized)
+            except UndecodableImageError as error:
+                found.append(error)
+                continue
+            with watch.timed("preprocess"):
+                found.append(fitted(pixels, self.model.preprocessing))
+        return found
 
-    def _checked(self, images: list[Tensor], classes: int, key: str) -> NDArray[np.float32]:
+    def _checked(
+        self, images: list[Tensor], classes: int, batch_size: int, key: str, watch: Stopwatch
+    ) -> NDArray[np.float32]:
         name = self.model.name
         try:
-            scores = self._forward(images)
+            with watch.timed("preprocess"):
+                batch = stacked(images)
+            with watch.timed("forward"):
+                scores = self._forward(batch, batch_size)
         except Exception as error:  # a network is foreign code; timm's assert on image sizes
             raise ModelError(
                 f"model {name} failed on the batch from {key}: {type(error).__name__}: {error}"
@@ -121,17 +177,42 @@ class Engine:
             )
         return scores
 
+    def _forward(self, batch: Tensor, batch_size: int) -> NDArray[np.float32]:
+        """The scores of a batch, in as many parts as memory makes necessary."""
+        parts: list[NDArray[np.float32]] = []
+        done = 0
+        while done < len(batch):
+            size = self.limit.fit(batch_size)
+            part = batch[done : done + size]
+            try:
+                parts.append(self._run(part, size))
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise MemoryError(
+                        f"one image alone does not fit into the memory of "
+                        f"{self.placement.device} ({error})"
+                    ) from error
+                self.limit.halve(size, self.model.name)
+                continue
+            done += len(part)
+        return np.concatenate(parts)
+
     @torch.inference_mode()
-    def _forward(self, images: list[Tensor]) -> NDArray[np.float32]:
-        batch = normalise(images, self.model.preprocessing, self.device)
+    def _run(self, images: Tensor, size: int) -> NDArray[np.float32]:
         precision = PRECISIONS.get(self.numerics.precision)
-        with torch.autocast(self.device.type, dtype=precision, enabled=precision is not None):
-            scores = self.adapter.scores(batch)
-        return cast("NDArray[np.float32]", scores.float().cpu().numpy())
+        device = self.placement.device.type
+        compiled = isinstance(self.adapter.module, Compiled)
+        # A compiled program knows one size.
+        whole = filled(images, size) if compiled else images
 
+        def network(batch: Tensor) -> Tensor:
+            with torch.autocast(device, dtype=precision, enabled=precision is not None):
+                # A compiled program normalises by itself.
+                fed = batch if compiled else scaled(batch, self.model.preprocessing)
+                return self.adapter.scores(fed)
 
-def _batches(samples: Iterable[StoredSample], size: int) -> Iterator[list[StoredSample]]:
-    iterator = iter(samples)
-    yield list(itertools.islice(iterator, size))
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
+        scores = self.placement.run(whole, network)
+        found = scores[: len(images)] if compiled else scores
+        return cast("NDArray[np.float32]", found.numpy())

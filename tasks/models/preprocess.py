@@ -12,7 +12,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from shards.image import JPEG_SIGNATURE
+from shards.image import JPEG_SIGNATURE, stored_pixels
 from tasks.models.spec import Preprocessing
 
 Decoder = Callable[[bytes], Tensor | Image.Image]
@@ -54,13 +54,31 @@ def to_input(image: bytes, preprocessing: Preprocessing, decoder: str) -> Tensor
     Raises:
         UndecodableImageError: the bytes cannot be decoded.
     """
+    pixels = decode(image, decoder, resized=preprocessing.resize is not None)
+    return fitted(pixels, preprocessing)
+
+
+def decode(image: bytes, decoder: str, *, resized: bool) -> Tensor | Image.Image:
+    """RGB pixels, ``resized`` afterwards or not. PNGs by ``encode_png`` need no decoder.
+
+    Raises:
+        UndecodableImageError: the bytes cannot be decoded.
+    """
+    if (pixels := stored_pixels(image)) is not None:
+        # Pillow's resize is not that of tensors, so what Pillow is to resize is an image of its.
+        picture = decoder == "pil" and resized
+        return Image.fromarray(pixels) if picture else torch.from_numpy(pixels).permute(2, 0, 1)
     try:
-        decoded = DECODERS[decoder](image)
+        return DECODERS[decoder](image)
     except UnidentifiedImageError as error:
         # Pillow's own words hold an address in memory, which would differ from run to run.
         raise UndecodableImageError("no image of a known format") from error
     except (OSError, RuntimeError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UndecodableImageError(str(error).splitlines()[0]) from error
+
+
+def fitted(decoded: Tensor | Image.Image, preprocessing: Preprocessing) -> Tensor:
+    """Resized and cropped, uint8 [3, height, width]."""
     if preprocessing.resize is not None:
         decoded = transforms.resize(
             decoded,
@@ -111,11 +129,27 @@ def normalise(
     Raises:
         ValueError: the images differ in size.
     """
+    return scaled(stacked(images).to(device), preprocessing)
+
+
+def stacked(images: Sequence[Tensor]) -> Tensor:
+    """One uint8 batch [n, 3, height, width], channels last in memory.
+
+    Raises:
+        ValueError: the images differ in size.
+    """
     if len({tuple(image.shape) for image in images}) > 1:
         raise ValueError("images differ in size after preprocessing; give `resize` and `crop`")
-    batch = torch.stack(list(images)).to(device, non_blocking=True)
-    batch = batch.to(torch.float32, memory_format=torch.channels_last)
-    batch = batch / preprocessing.divisor
-    mean = torch.tensor(preprocessing.mean, device=device).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.std, device=device).view(1, 3, 1, 1)
-    return (batch - mean) / std
+    batch = torch.empty(
+        (len(images), *images[0].shape), dtype=torch.uint8, memory_format=torch.channels_last
+    )
+    for place, image in zip(batch, images, strict=True):
+        place.copy_(image)
+    return batch
+
+
+def scaled(batch: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """float32 as the network wants it, from uint8 and where that lies: (x/divisor − mean)/std."""
+    mean = torch.tensor(preprocessing.mean, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(preprocessing.std, device=batch.device).view(1, 3, 1, 1)
+    return batch.to(torch.float32).div_(preprocessing.divisor).sub_(mean).div_(std)

@@ -165,6 +165,15 @@ class Numerics(BaseModel):
     decoder: Literal["pil", "torchvision"]
     device_type: Literal["cpu", "cuda"]
     engine_revision: int = ENGINE_REVISION
+    compile: bool = Field(
+        default=False, description="The network is compiled, which moves floats in the last digits."
+    )
+
+    def canonical_json(self) -> str:
+        """For identities. What was not there at first stays away at its default, so that results
+        of years past keep their names.
+        """
+        return self.model_dump_json(exclude=None if self.compile else {"compile"})
 
 
 class ResolvedModel(BaseModel):
@@ -230,7 +239,7 @@ def run_name(model: ResolvedModel, numerics: Numerics) -> str:
     over is not in a shard's bytes.
     """
     moved = [] if model.columns is None else [model.classes, model.columns]
-    return "r" + _digest([model.fingerprint, numerics.model_dump(), *moved])[:16]
+    return "r" + _digest([model.fingerprint, json.loads(numerics.canonical_json()), *moved])[:16]
 
 
 def file_sha256(path: Path) -> str:

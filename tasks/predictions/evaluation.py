@@ -34,7 +34,7 @@ class Evaluation(Record):
 
 def evaluation_id(dataset_version: str, fingerprint: str, numerics: Numerics) -> str:
     """Names an evaluation by what it is of; known before it is made."""
-    identity = f"{dataset_version} {fingerprint} {numerics.model_dump_json()}"
+    identity = f"{dataset_version} {fingerprint} {numerics.canonical_json()}"
     return "e" + hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from tasks.models.spec import Output
 TOP_K = 5
 FULL_PRECISION_CLASSES = 100
 KEPT_CLASSES = 1_000
+SORTED_CLASSES = 64
+"""Up to so many a full sort is as fast as a selection."""
 OUTPUTS = b"nightmark.outputs"
 """In the file's metadata: how many classes the model scored, which the rows alone do not tell."""
 
@@ -58,6 +61,18 @@ class Scored:
             if target is not None and not 0 <= target < classes:
                 raise ValueError(f"target {target} of {key} is none of {classes} classes")
 
+    @cached_property
+    def whole_scores(self) -> NDArray[np.float32]:
+        """The scores; failed rows, which carry arbitrary numbers, are even: they become null."""
+        good = np.array([error is None for error in self.errors], dtype=bool)
+        even = np.float32(1 / max(self.scores.shape[1], 1))
+        return self.scores if good.all() else np.where(good[:, None], self.scores, even)
+
+    @cached_property
+    def logs(self) -> NDArray[np.float64]:
+        """The log probabilities of ``whole_scores``."""
+        return log_probabilities(self.whole_scores, self.output)
+
 
 def log_probabilities(scores: NDArray[np.float32], output: Output) -> NDArray[np.float64]:
     """float64 [n, classes]; a probability of 0 becomes −inf."""
@@ -102,12 +117,11 @@ def prediction_rows(scored: Scored) -> pa.Table:
     labelled = good & np.array([target is not None for target in scored.targets], dtype=bool)
     targets = np.array([-1 if t is None else t for t in scored.targets], dtype=np.int32)
     classes = scored.scores.shape[1]
-    # Failed rows carry arbitrary numbers; zeros keep them from warning on the way to null.
-    scores = np.where(good[:, None], scored.scores, np.float32(1 / max(classes, 1)))
-    logs = log_probabilities(scores, scored.output)
+    scores = scored.whole_scores
+    logs = scored.logs
     probabilities = np.exp(logs)
     k = min(TOP_K, classes)
-    topk = np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int32)
+    topk = _best(scores, k)
     rows = np.arange(len(scores))
     safe_targets = np.clip(targets, 0, None)
     target_scores = scores[rows, safe_targets][:, None]
@@ -134,6 +148,23 @@ def prediction_rows(scored: Scored) -> pa.Table:
     )
 
 
+def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int32]:
+    """The k best classes of each row, best first; equal scores by class index, the lower first.
+
+    Scores and class indices together make integers without ties, so that a selection without a
+    full sort has one answer. Adding 0 makes −0 and 0 alike, as they are in a comparison.
+    """
+    if scores.shape[1] <= SORTED_CLASSES:
+        return np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int32)
+    classes = scores.shape[1]
+    bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)
+    rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
+    falling = -(rising << 32) + np.arange(classes)
+    chosen = np.argpartition(falling, k - 1, axis=1)[:, :k]
+    order = np.argsort(np.take_along_axis(falling, chosen, axis=1), axis=1)
+    return np.take_along_axis(chosen, order, axis=1).astype(np.int32)
+
+
 def outputs_of(predictions: pa.Table) -> int | None:
     """How many classes were scored, or None where the table does not say."""
     said = (predictions.schema.metadata or {}).get(OUTPUTS)
@@ -152,8 +183,7 @@ def score_rows(scored: Scored) -> pa.Table | None:
         return None
     width = pa.from_numpy_dtype(score_precision(classes))
     good = np.array([error is None for error in scored.errors], dtype=bool)
-    scores = np.where(good[:, None], scored.scores, np.float32(1 / max(classes, 1)))
-    probabilities = np.exp(log_probabilities(scores, scored.output))
+    probabilities = np.exp(scored.logs)
     keys = pa.array(scored.keys, pa.string())
     return pa.table({"key": keys, "probabilities": _lists(probabilities, good, width)})
 

@@ -8,13 +8,16 @@ import sys
 import tempfile
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from shards.errors import InputError
 from shards.reader import Shard
+from tasks.models.compiled import keep_programs
 from tasks.models.engine import Engine, ShardPredictions
+from tasks.models.lanes import Lanes, Stream
 from tasks.models.spec import Numerics, ResolvedModel, run_name
 from tasks.slots.devices import Device
 
@@ -24,13 +27,20 @@ PATIENCE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class ShardJob:
-    """Predict one shard with one model."""
+    """Predict one shard with one model; ``following`` is the shard that will be asked for next."""
 
     shard: Shard
     model: ResolvedModel
     numerics: Numerics
     classes: int
     batch_size: int
+    following: Shard | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str, int, int]:
+        """Equal jobs have equal predictions, in equal batches."""
+        run = run_name(self.model, self.numerics)
+        return (self.shard.path, self.shard.entry.sha256, run, self.classes, self.batch_size)
 
 
 @dataclass
@@ -40,6 +50,19 @@ class _Slot:
     device: Device
     lock: FileLock
     engines: OrderedDict[tuple[str, int], Engine] = field(default_factory=OrderedDict)
+    begun: dict[tuple[str, str, str, int, int], Stream[ShardPredictions]] = field(
+        default_factory=dict
+    )
+    """Work on shards that were announced to follow, until they are asked for."""
+    lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lanes = Lanes(self.device.threads)
+
+    def drop_begun(self) -> None:
+        for stream in self.begun.values():
+            stream.cancel()
+        self.begun.clear()
 
 
 _SLOTS: list[_Slot] = []
@@ -53,6 +76,7 @@ def start(device: Device) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_name(device.number)
     import torch  # noqa: PLC0415 (CUDA_VISIBLE_DEVICES must be set before)
 
+    keep_programs()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(device.threads)
     _SLOTS.append(_Slot(device, _locked(device)))
@@ -60,12 +84,20 @@ def start(device: Device) -> None:
 
 def predict(job: ShardJob) -> ShardPredictions:
     """The predictions of one shard. Raises ModelError and ShardError."""
-    job.shard.check_size()
     (slot,) = _SLOTS
-    engine = _engine(slot, job)
-    return engine.predict(
-        job.shard.read(), job.classes, job.batch_size, decode_threads=slot.device.threads
-    )
+    try:
+        job.shard.check_size()
+        engine = _engine(slot, job)
+        stream = slot.begun.pop(job.identity, None) or _begin(slot, engine, job)
+        # What was announced and did not come is not wanted any more.
+        slot.drop_begun()
+        if job.following is not None:
+            ahead = replace(job, shard=job.following, following=None)
+            slot.begun[ahead.identity] = _begin(slot, engine, ahead, after=stream)
+        return engine.collect(stream)
+    except InputError:
+        slot.drop_begun()
+        raise
 
 
 def lock_file(device: Device) -> Path:
@@ -102,6 +134,12 @@ def _engine(slot: _Slot, job: ShardJob) -> Engine:
         slot.engines[identity] = Engine.load(job.model, job.numerics, slot.device.torch_name)
     slot.engines.move_to_end(identity)
     return slot.engines[identity]
+
+
+def _begin(
+    slot: _Slot, engine: Engine, job: ShardJob, after: Stream[ShardPredictions] | None = None
+) -> Stream[ShardPredictions]:
+    return engine.begin(job.shard.read(), job.classes, job.batch_size, slot.lanes, after)
 
 
 def _visible_name(number: int) -> str:

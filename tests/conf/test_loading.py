@@ -109,7 +109,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             18,
             "runtime.batchsize",
             (
-                "root, devices, precision, decoder, batch_size, samples_per_shard, "
+                "root, devices, precision, decoder, compile, batch_size, samples_per_shard, "
                 "shards_per_task, keep_scores, max_failed"
             ),
         ),

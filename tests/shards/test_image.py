@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from shards.image import PNG_SIGNATURE, ImageHeader, encode_png, read_header
+from shards.image import PNG_SIGNATURE, ImageHeader, encode_png, read_header, stored_pixels
 from tests.shards.made import encoded, pixels
 from tests.support.shared_data import SHARED, needs_shared
 
@@ -155,3 +155,26 @@ def test_headers_of_real_jpegs() -> None:
     for path in paths:
         with Image.open(path) as opened:
             assert read_header(path.read_bytes()) == ImageHeader("jpg", *opened.size)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (32, 32), (28, 40), (147, 148)])
+def test_our_own_pixels_are_read_back_without_a_decoder(height: int, width: int) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = stored_pixels(encode_png(pixels))
+    assert found is not None
+    assert np.array_equal(found, pixels)
+
+
+def test_any_byte_that_differs_is_left_to_a_decoder() -> None:
+    image = encode_png(np.random.default_rng(1).integers(0, 256, (4, 5, 3), dtype=np.uint8))
+    assert stored_pixels(image) is not None
+    for at in range(len(image)):
+        for flip in (0x01, 0x80):
+            assert stored_pixels(image[:at] + bytes([image[at] ^ flip]) + image[at + 1 :]) is None
+        assert stored_pixels(image[:at]) is None
+    assert stored_pixels(image + b"\0") is None
+
+
+def test_grey_and_large_pngs_are_left_to_a_decoder() -> None:
+    assert stored_pixels(encode_png(np.zeros((8, 8), dtype=np.uint8))) is None
+    assert stored_pixels(encode_png(np.zeros((150, 150, 3), dtype=np.uint8))) is None

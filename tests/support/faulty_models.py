@@ -84,6 +84,19 @@ def deadly_once(marker: str) -> nn.Module:
     return Answering(answer)
 
 
+def hungry(most: int, error: str = "OutOfMemoryError") -> nn.Module:
+    """Has no memory for more than ``most`` images."""
+
+    def answer(images: Tensor) -> Tensor:
+        if len(images) > most:
+            if error == "OutOfMemoryError":
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        return brightness(images)
+
+    return Answering(answer)
+
+
 def no_network() -> str:
     return "not a network"
 

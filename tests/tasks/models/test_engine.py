@@ -1,5 +1,6 @@
 import dataclasses
 import io
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from shards.errors import ModelError
+from shards.errors import ModelError, ShardError
 from shards.image import encode_png
 from shards.reader import StoredSample
 from tasks.models.engine import Engine, ShardPredictions
@@ -49,7 +50,7 @@ def three() -> list[StoredSample]:
 
 def predict(model: ResolvedModel, samples: Any = None, classes: int = 10) -> ShardPredictions:
     made = Engine.load(model, EXACT, "cpu")
-    return made.predict(three() if samples is None else samples, classes, 2, decode_threads=1)
+    return made.predict(three() if samples is None else samples, classes, 2, threads=1)
 
 
 def told(model: ResolvedModel, classes: int = 10) -> str:
@@ -76,7 +77,7 @@ def plain_logits() -> torch.Tensor:
 
 @cache
 def predicted(batch_size: int) -> ShardPredictions:
-    return engine().predict(first_images(200), 10, batch_size, decode_threads=2)
+    return engine().predict(first_images(200), 10, batch_size, threads=2)
 
 
 @needs_shared
@@ -119,7 +120,7 @@ def test_batches_change_no_count_and_hardly_a_float() -> None:
 
 @needs_shared
 def test_the_reference_count_of_the_first_thousand() -> None:
-    rows = engine().predict(first_images(1000), 10, 64, decode_threads=2).predictions
+    rows = engine().predict(first_images(1000), 10, 64, threads=2).predictions
     ranks = rows["target_rank"].to_numpy()
     assert ((ranks == 0).sum(), (ranks < 5).sum()) == (808, 990)
     assert pc.mean(rows["nll"]).as_py() == pytest.approx(0.795589, abs=1e-4)
@@ -127,7 +128,7 @@ def test_the_reference_count_of_the_first_thousand() -> None:
 
 @needs_shared
 def test_golden() -> None:
-    rows = engine().predict(first_images(8), 10, 8, decode_threads=1).predictions
+    rows = engine().predict(first_images(8), 10, 8, threads=1).predictions
     assert rows["topk"].to_pylist() == GOLDEN_TOPK, BUMP
     assert rows["target_rank"].to_pylist() == GOLDEN_RANK, BUMP
     assert rows["nll"].to_pylist() == pytest.approx(GOLDEN_NLL, abs=1e-4), BUMP
@@ -139,7 +140,7 @@ def test_golden() -> None:
 def test_lower_precision_is_close(precision: str) -> None:
     numerics = EXACT.model_copy(update={"precision": precision})
     low = Engine.load(resnet(), numerics, "cpu")
-    rows = low.predict(first_images(64), 10, 64, decode_threads=1).predictions
+    rows = low.predict(first_images(64), 10, 64, threads=1).predictions
     exact = predicted(64).predictions.slice(0, 64)
     assert rows.schema.equals(SCHEMA)
     assert not rows["nll"].equals(exact["nll"])
@@ -215,6 +216,49 @@ def test_an_undecodable_image_leaves_the_others_alone(tmp_path: Path) -> None:
         assert whole.scores is not None
         assert found.scores.take(kept).equals(whole.scores.take(kept))
         assert found.scores["probabilities"][broken].as_py() is None
+
+
+@pytest.mark.parametrize("error", ["OutOfMemoryError", "DefaultCPUAllocator"])
+def test_a_batch_that_does_not_fit_is_halved_and_nothing_is_lost(
+    tmp_path: Path, error: str
+) -> None:
+    samples = [grey_image(key, 20 * (key + 1)) for key in range(11)]
+    hungry = Engine.load(
+        faulty("hungry", tmp_path, arguments={"most": 3, "error": error}), EXACT, "cpu"
+    )
+    found = hungry.predict(samples, 10, 8, threads=2)
+    whole = predict(faulty("sound", tmp_path), samples)
+    assert found.predictions.equals(whole.predictions)
+    assert [sentence.split(";")[0] for sentence in found.news] == [
+        "model hungry: out of memory at 8 images",
+        "model hungry: out of memory at 4 images",
+    ]
+    assert hungry.limit.fit(8) == 2
+    assert hungry.predict(samples, 10, 8, threads=2).news == ()
+
+
+def test_one_image_that_does_not_fit_is_one_clear_error(tmp_path: Path) -> None:
+    message = told(faulty("hungry", tmp_path, arguments={"most": 0}))
+    assert "model hungry failed on the batch from image_00" in message
+    assert "one image alone does not fit into the memory of cpu" in message
+
+
+def test_the_cost_counts_every_image_and_stage(tmp_path: Path) -> None:
+    cost = predict(faulty("sound", tmp_path)).cost
+    assert cost.images == 3
+    stages = (cost.read, cost.decode, cost.preprocess, cost.forward, cost.rank)
+    assert min(stages) > 0
+    assert sum(stages) <= cost.wall
+    assert cost.capacity == cost.wall
+
+
+def test_a_fault_in_reading_comes_out_as_it_is(tmp_path: Path) -> None:
+    def samples() -> Iterator[StoredSample]:
+        yield from three()
+        raise ShardError("the image of c was altered")
+
+    with pytest.raises(ShardError, match="altered"):
+        predict(faulty("sound", tmp_path), samples())
 
 
 def test_no_image_decodes(tmp_path: Path) -> None:

@@ -230,3 +230,16 @@ def test_full_scores_are_kept_as_probabilities(classes: int, width: str, toleran
 def test_full_scores_of_many_classes_are_not_kept() -> None:
     assert score_rows(scored(np.zeros((1, 1_000)))) is not None
     assert score_rows(scored(np.zeros((1, 1_001)))) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([65, 100, 1000]), st.sampled_from([2, 5, 10**6]))
+def test_a_selection_is_the_head_of_a_stable_sort(seed: int, classes: int, levels: int) -> None:
+    """Few levels make many ties; a half of them below zero, some minus zero or minus infinity."""
+    drawn = np.random.default_rng(seed)
+    scores = (drawn.integers(-levels, levels, (7, classes)) / levels).astype(np.float32)
+    scores[drawn.random(scores.shape) < 0.05] = np.float32(-0.0)
+    scores[drawn.random(scores.shape) < 0.05] = -np.inf
+    scored = Scored([str(i) for i in range(7)], [0] * 7, scores, [None] * 7, "logits")
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :TOP_K]
+    assert prediction_rows(scored)["topk"].to_pylist() == expected.tolist()

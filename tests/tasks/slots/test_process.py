@@ -1,6 +1,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,40 @@ def test_the_least_recently_used_model_goes(
     kept = [run for run, _ in slot.engines]
     expected = [*works[2:-1], works[0], works[-1]]
     assert kept == [run_name(work.model, work.numerics) for work in expected]
+
+
+def test_a_shard_announced_to_follow_is_predicted_ahead(
+    slot: process._Slot, split: ShardedSplit, tmp_path: Path
+) -> None:
+    first, second, *_ = split.shards()
+    alone = [predict(replace(job(split, tmp_path), shard=shard)) for shard in (first, second)]
+    work = replace(job(split, tmp_path), following=second)
+    found = predict(work)
+    assert len(slot.begun) == 1
+    then = predict(replace(work, shard=second, following=None))
+    assert not slot.begun
+    assert found.predictions.equals(alone[0].predictions)
+    assert then.predictions.equals(alone[1].predictions)
+
+
+def test_another_job_than_the_one_announced_gets_its_own_predictions(
+    slot: process._Slot, split: ShardedSplit, tmp_path: Path
+) -> None:
+    second = split.shards()[1]
+    work = replace(job(split, tmp_path), following=second)
+    predict(work)
+    other = replace(work, shard=second, following=None, batch_size=1)
+    assert predict(other).predictions["key"].to_pylist() == second.rows["key"].to_pylist()
+    assert not slot.begun
+
+
+def test_a_faulty_model_ends_what_was_begun(
+    slot: process._Slot, split: ShardedSplit, tmp_path: Path
+) -> None:
+    work = replace(job(split, tmp_path), model=faulty("nan", tmp_path))
+    with pytest.raises(ModelError, match="NaN"):
+        predict(replace(work, following=split.shards()[1]))
+    assert not slot.begun
 
 
 def test_a_missing_shard_is_told_before_a_model_is_loaded(

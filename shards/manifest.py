@@ -5,6 +5,7 @@ the wids format (https://github.com/webdataset/webdataset), so that readers of t
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Literal, Self
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from shards.errors import ShardError
 from shards.sample import ClassList, Skipped
 from shards.samples import Digests, digests
+from shards.sources.source import digest
 
 MANIFEST_NAME = "manifest.json"
 SAMPLES_NAME = "samples.parquet"
@@ -47,6 +49,12 @@ class ManifestDigests(_Frozen):
     images: str
     targets: str
     layout: str
+    rows: str | None = Field(default=None, description="Absent in manifests of earlier versions.")
+
+    def describe(self, found: Digests) -> bool:
+        """Whether these are the digests ``found``, as far as they were written down."""
+        known = asdict(found) if self.rows else asdict(found) | {"rows": None}
+        return self.model_dump() == known
 
 
 class Manifest(_Frozen):
@@ -72,6 +80,9 @@ class Manifest(_Frozen):
     notes: tuple[str, ...] = Field(description="What is odd about the source as a whole.")
     digests: ManifestDigests
     shardlist: tuple[ShardEntry, ...]
+    checksum: str | None = Field(
+        default=None, description="Hex SHA-256 of all else that is said here; readers compare it."
+    )
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> Self:
@@ -106,12 +117,25 @@ class Manifest(_Frozen):
     def from_json(cls, raw: bytes, where: str) -> Self:
         """The manifest in a file's bytes. Raises ShardError, naming ``where``."""
         try:
-            return cls.model_validate_json(raw)
+            manifest = cls.model_validate_json(raw)
         except ValidationError as error:
             raise ShardError(
                 f"{where} is not a manifest of this version ({error.error_count()} faults, first: "
                 f"{error.errors()[0]['msg']}); remove its folder and build the shards again"
             ) from error
+        if manifest.checksum and manifest.checksum != _checksum(raw):
+            raise ShardError(
+                f"{where} was altered since it was written (its checksum differs); remove its "
+                f"folder and build the shards again"
+            )
+        return manifest
+
+
+def _checksum(raw: bytes) -> str:
+    """Of what a manifest's JSON says but for ``checksum``, however it is set out."""
+    said = json.loads(raw)
+    said.pop("checksum", None)
+    return digest(said)
 
 
 def compose_manifest(
@@ -136,7 +160,7 @@ def compose_manifest(
     counts = _class_counts(samples["target"], len(classes))
     found = digests(samples, {shard.url: shard.sha256 for shard in shards})
     try:
-        return Manifest(
+        manifest = Manifest(
             name=f"{dataset}-{split}",
             dataset=dataset,
             split=split,
@@ -154,13 +178,15 @@ def compose_manifest(
             digests=ManifestDigests(**asdict(found)),
             shardlist=shards,
         )
+        return manifest.model_copy(update={"checksum": _checksum(manifest.to_json())})
     except ValidationError as error:
         raise ShardError(f"{dataset} {split}: {error.errors()[0]['msg']}") from error
 
 
-def digests_of(manifest: Manifest, samples: pa.Table) -> Digests:
-    """The digests that ``samples`` and the manifest's shards have now."""
-    return digests(samples, {shard.url: shard.sha256 for shard in manifest.shardlist})
+def describes(manifest: Manifest, samples: pa.Table) -> bool:
+    """Whether the manifest's digests are those of ``samples`` and its shards."""
+    found = digests(samples, {shard.url: shard.sha256 for shard in manifest.shardlist})
+    return manifest.digests.describe(found)
 
 
 def _refuse_repeated_keys(samples: pa.Table) -> None:

@@ -3,14 +3,14 @@
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal.isal_zlib import crc32
 
 from shards.errors import ShardError
-from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, digests_of
+from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, describes
 from shards.samples import SCHEMA
 from shards.store import Store
 
@@ -105,7 +105,7 @@ class ShardedSplit:
             raise ShardError(f"{where} is not readable ({told}); {REMEDY}") from error
         if SCHEMA.names != samples.column_names[: len(SCHEMA)]:
             raise ShardError(f"{where} has other columns than samples.parquet has; {REMEDY}")
-        if manifest.digests.model_dump() != asdict(digests_of(manifest, samples)):
+        if not describes(manifest, samples):
             raise ShardError(f"{where} is not the one that the manifest describes; {REMEDY}")
         return cls(store, folder, manifest, hashlib.sha256(raw).hexdigest(), samples)
 

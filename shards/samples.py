@@ -51,14 +51,16 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """Hex SHA-256 over what is pictured, what is true of it, and how it is laid out.
+    """Hex SHA-256 over what is pictured, what is true of it, how it is laid out, and all rows.
 
-    ``images`` and ``targets`` do not depend on the order or the sharding of the samples.
+    ``images`` and ``targets`` do not depend on the order or the sharding of the samples. ``rows``
+    is of every column, whatever wrote it as Parquet.
     """
 
     images: str
     targets: str
     layout: str
+    rows: str
 
 
 def samples_table(shard: int, placed: Iterable[Placed]) -> pa.Table:
@@ -110,4 +112,21 @@ def digests(samples: pa.Table, shards: Mapping[str, str]) -> Digests:
         images=hashlib.sha256(keys + b"\0" + image_hashes).hexdigest(),
         targets=hashlib.sha256(keys + b"\0" + targets).hexdigest(),
         layout=hashlib.sha256(tars + b"\0" + places).hexdigest(),
+        rows=_rows_digest(samples),
     )
+
+
+def _rows_digest(samples: pa.Table) -> str:
+    whole = hashlib.sha256()
+    for name in samples.column_names:
+        column = samples[name]
+        whole.update(f"{name}\0{column.null_count}\0".encode())
+        if pa.types.is_integer(column.type):
+            whole.update(np.asarray(column.is_null()).tobytes())
+            whole.update(np.asarray(pc.fill_null(column, 0)).astype("<i8").tobytes())
+            continue
+        values = column.cast(pa.large_binary())  # text as UTF-8; of a column of nulls, nulls
+        lengths = pc.fill_null(pc.binary_length(values), -1)
+        whole.update(np.asarray(lengths).astype("<i8").tobytes())
+        whole.update(b"".join(values.drop_null().to_pylist()))
+    return whole.hexdigest()

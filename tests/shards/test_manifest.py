@@ -63,7 +63,7 @@ def test_it_names_no_path_host_or_time(manifest: Manifest, tmp_path: Path) -> No
     assert set(json.loads(text)) == {
         *("__kind__", "wids_version", "name", "schema_name", "schema_version", "dataset", "split"),
         *("layout", "class_ids", "class_names", "class_counts", "entries", "samples"),
-        *("unlabelled", "skipped", "notes", "digests", "shardlist"),
+        *("unlabelled", "skipped", "notes", "digests", "shardlist", "checksum"),
     }
 
 

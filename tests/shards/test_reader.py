@@ -130,6 +130,46 @@ def test_a_table_that_is_no_parquet(store: Store, folder: Path, content: bytes) 
         ShardedSplit.open(store, FOLDER)
 
 
+def test_any_damaged_byte_of_the_table_is_one_clear_error_or_harmless(
+    store: Store, folder: Path
+) -> None:
+    path = folder / SAMPLES_NAME
+    whole, raw = ShardedSplit.open(store, FOLDER).samples, path.read_bytes()
+    refused = 0
+    for place in range(0, len(raw), 7):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 0x55]) + raw[place + 1 :])
+        try:
+            assert ShardedSplit.open(store, FOLDER).samples.equals(whole)
+        except ShardError:
+            refused += 1
+    assert refused > len(raw) // 14
+
+
+def test_any_damaged_byte_of_the_manifest_is_one_clear_error_or_harmless(
+    store: Store, folder: Path
+) -> None:
+    path = folder / MANIFEST_NAME
+    whole, raw = ShardedSplit.open(store, FOLDER).manifest, path.read_bytes()
+    for place in range(len(raw)):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+        try:
+            assert ShardedSplit.open(store, FOLDER).manifest == whole
+        except ShardError as error:
+            assert "remove its folder and build the shards again" in str(error)  # noqa: PT017
+
+
+def test_shards_of_earlier_versions_are_opened(store: Store, folder: Path) -> None:
+    path = folder / MANIFEST_NAME
+    said = json.loads(path.read_bytes())
+    del said["checksum"], said["digests"]["rows"]
+    path.write_text(json.dumps(said))
+    assert len(read_all(store)) == 10
+    said["digests"]["images"] = "0"
+    path.write_text(json.dumps(said))
+    with pytest.raises(ShardError, match="is not the one that the manifest describes"):
+        ShardedSplit.open(store, FOLDER)
+
+
 def test_a_truncated_table(store: Store, folder: Path) -> None:
     path = folder / SAMPLES_NAME
     path.write_bytes(path.read_bytes()[:-100])

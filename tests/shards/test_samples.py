@@ -3,6 +3,7 @@ import io
 from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shards.samples import SCHEMA, Digests, digests, samples_table
@@ -113,3 +114,30 @@ def test_layout_moves_with_the_order_of_rows() -> None:
     usual, found = (digests(each, {"a.tar": "00"}) for each in (rows, swapped))
     assert found.layout != usual.layout
     assert (found.images, found.targets) == (usual.images, usual.targets)
+
+
+@pytest.mark.parametrize("name", [*SCHEMA.names, "camera", "take"])
+def test_rows_move_with_every_column(name: str) -> None:
+    rows = table(made_sample(0, camera="front"), made_sample(1, None, take=3))
+    position, field = rows.schema.get_field_index(name), rows.schema.field(name)
+    values = rows[name].to_pylist()
+    usual = digests(rows, {}).rows
+    other = {"string": "new", "fixed_size_binary[32]": bytes(32)}.get(str(field.type), 77)
+    for change in ([other, values[1]], values[::-1]):
+        moved = rows.set_column(position, field, pa.array(change, field.type))
+        assert (digests(moved, {}).rows != usual) is (change != values)
+
+
+def test_rows_do_not_depend_on_how_they_are_chunked_or_stored() -> None:
+    rows = table(made_sample(0, camera=""), made_sample(1, None), made_sample(2, camera="front"))
+    chunked = pa.concat_tables([rows.slice(0, 1), rows.slice(1)])
+    sink = io.BytesIO()
+    pq.write_table(chunked, sink, compression="none", use_dictionary=False)
+    assert digests(chunked, {}) == digests(pq.read_table(sink), {}) == digests(rows, {})
+
+
+def test_null_is_not_the_empty_text() -> None:
+    one, two = (table(made_sample(0, camera=c), made_sample(1)) for c in ("", "x"))
+    filled = one.set_column(11, "camera", pa.array(["", ""]))
+    renamed = one.rename_columns([*SCHEMA.names, "site"])
+    assert len({digests(rows, {}).rows for rows in (one, two, filled, renamed)}) == 4

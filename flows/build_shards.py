@@ -16,6 +16,7 @@ from prefect.artifacts import (
 )
 
 from conf.plan import DatasetPlan, RuntimePlan
+from flows.returned import kept, taken
 from flows.runners import combined, gather, groups, threads, whole
 from shards.manifest import MANIFEST_NAME, Manifest
 from shards.order import in_order
@@ -85,7 +86,12 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
         table=summary_rows(manifest, done, time.perf_counter() - started),
         description=f"Shards of {dataset.split_name} in {store.locate(folder)}",
     )
-    return folder
+    return kept(folder)
+
+
+def shards_of(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
+    """``build_shards``; raises what it raises."""
+    return taken(build_shards(dataset, runtime, return_state=True), str)
 
 
 def summary_rows(

@@ -8,9 +8,10 @@ from prefect.states import Completed, Failed
 
 from conf.asking import asked_for
 from conf.plan import Plan
-from flows.build_shards import build_shards
+from flows.build_shards import shards_of
 from flows.find_copies import find_training
 from flows.numerics import numerics_for
+from flows.returned import kept
 from flows.runners import combined, gather, groups
 from shards.errors import InputError, NightmarkError
 from shards.reader import Shard, ShardedSplit
@@ -87,7 +88,7 @@ def final_state(state: OutcomeState, message: str, data: object) -> State:
     """The named Prefect state of an outcome, with the next step in its message."""
     said = f"{message} Next: {NEXT_STEPS[state]}."
     make = Completed if state in GREEN else Failed
-    return make(name=STATE_NAMES[state], message=said, data=data)
+    return make(name=STATE_NAMES[state], message=said, data=kept(data))
 
 
 def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
@@ -95,7 +96,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
     devices = find_devices(plan.runtime.devices)
     resolved = resolve(plan.model(pair.model))
     if shards_folder is None:
-        shards_folder = build_shards(plan.dataset(pair.split.dataset), plan.runtime)
+        shards_folder = shards_of(plan.dataset(pair.split.dataset), plan.runtime)
     split = ShardedSplit.open(store, shards_folder)
     resolved = bind(resolved, split.manifest.classes)
     numerics = numerics_for(plan.runtime, resolved, split, devices[0])

@@ -3,7 +3,7 @@
 from prefect import flow
 
 from conf.plan import DatasetPlan, Plan
-from flows.build_shards import build_shards
+from flows.build_shards import shards_of
 from flows.runners import combined, gather, groups, threads, whole
 from shards.errors import NightmarkError
 from shards.reader import ShardedSplit
@@ -70,7 +70,7 @@ def find_training(plan: Plan, dataset: DatasetPlan, split: ShardedSplit) -> Trai
     trained_on = plan.dataset(dataset.train)
     try:
         _known_or_found(plan, split, split)
-        other = ShardedSplit.open(split.store, build_shards(trained_on, plan.runtime))
+        other = ShardedSplit.open(split.store, shards_of(trained_on, plan.runtime))
         copies = _known_or_found(plan, split, other)
     except NightmarkError as error:
         return TrainingSplit(trained_on.split_name, fault=str(error))

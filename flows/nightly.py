@@ -10,8 +10,9 @@ from prefect.client.schemas.objects import State
 
 from conf.loading import load_with_models
 from conf.plan import DatasetPlan, Plan
-from flows.build_shards import build_shards
+from flows.build_shards import shards_of
 from flows.evaluate import evaluate, final_state, outcome_of
+from flows.returned import taken
 from flows.runners import threads
 from shards.errors import NightmarkError
 from shards.store import Store
@@ -79,7 +80,7 @@ def _outcomes(plan: Plan, dataset: DatasetPlan, devices: tuple[Device, ...]) -> 
     if not pairs:
         return
     try:
-        folder = build_shards(dataset, plan.runtime)
+        folder = shards_of(dataset, plan.runtime)
     except NightmarkError as error:
         yield from (outcome_of(error, pair) for pair in pairs)
         return
@@ -92,8 +93,8 @@ def _outcome(plan: Plan, pair: PairName, folder: str, slots: int) -> Outcome:
     flow_on_slots = evaluate.with_options(task_runner=threads(slots))
     with tags(f"dataset:{pair.split.dataset}", f"model:{pair.model}"):
         state = flow_on_slots(plan, pair.split.dataset, pair.model, folder, return_state=True)
-    found = state.result(raise_on_failure=False)
-    if isinstance(found, Outcome):
-        return found
-    message = f"the evaluation ended unexpectedly ({state.name}): {state.message or found}"
-    return Outcome(pair=Pair.of(pair), state="incomplete", message=message)
+    try:
+        return taken(state, Outcome)
+    except Exception as error:  # whatever a crash leaves behind
+        message = f"the evaluation ended unexpectedly ({state.name}): {state.message or error}"
+        return Outcome(pair=Pair.of(pair), state="incomplete", message=message)

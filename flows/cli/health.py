@@ -81,17 +81,17 @@ def leakage(
     except KeyError as error:
         raise InputError(str(error.args[0])) from error
     trained_on = None if entry.train is None else loaded.dataset(entry.train)
-    from flows.build_shards import build_shards
+    from flows.build_shards import shards_of
     from flows.find_copies import find_copies
 
     store = Store.at(loaded.runtime.root)
     size = loaded.runtime.shards_per_task
     with working():
-        folder = build_shards(entry, loaded.runtime)
+        folder = shards_of(entry, loaded.runtime)
         within = find_copies(loaded.runtime.root, folder, folder, size)
         other_folder, record = folder, within
         if trained_on is not None:
-            other_folder = build_shards(trained_on, loaded.runtime)
+            other_folder = shards_of(trained_on, loaded.runtime)
             record = find_copies(loaded.runtime.root, folder, other_folder, size)
     OUT.print()
     _print_finding(duplicates(_kept(store, within.id)))

@@ -4,7 +4,7 @@ import json
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,6 @@ from tasks.models.spec import IMPORTED, Output
 from tasks.night import Night, Outcome
 from tasks.stored import finished_nights, read_night, read_record
 
-T = TypeVar("T")
 commands = typer.Typer()
 PlanArgument = Annotated[Path, typer.Argument(help="The plan, a YAML file.", show_default=False)]
 SetOption = Annotated[
@@ -125,10 +124,11 @@ def nights(root: RootOption = "artifacts") -> None:
 def _run_night(plan: Path, overrides: list[str]) -> Night:
     loaded = load_with_models(plan, overrides)
     from flows.nightly import nightly
+    from flows.returned import taken
     from tasks.publish import INDEX
 
     with working():
-        finished = _carried(nightly(plan, overrides, return_state=True), Night)
+        finished = taken(nightly(plan, overrides, return_state=True), Night)
     store = Store.at(loaded.runtime.root)
     print_outcomes(store, finished.outcomes)
     OUT.print()
@@ -145,13 +145,14 @@ def _evaluate(plan: Plan, dataset: str, model: str) -> None:
     except KeyError as error:
         raise InputError(str(error.args[0])) from error
     from flows.evaluate import evaluate as flow
+    from flows.returned import taken
     from flows.runners import threads
     from tasks.slots.devices import find_devices
 
     on_slots = flow.with_options(task_runner=threads(len(find_devices(plan.runtime.devices))))
 
     with working():
-        outcome = _carried(on_slots(plan, dataset, model, return_state=True), Outcome)
+        outcome = taken(on_slots(plan, dataset, model, return_state=True), Outcome)
     store = Store.at(plan.runtime.root)
     print_outcomes(store, (outcome,))
     print_work((outcome,), outcome.work)
@@ -159,16 +160,6 @@ def _evaluate(plan: Plan, dataset: str, model: str) -> None:
         scoring = f"{outcome.pair.name.scoring(outcome.scoring)}/metrics.json"
         OUT.print(f"Metrics: {store.locate(scoring)}", soft_wrap=True)
     raise typer.Exit(EXIT_CODES[outcome.state])
-
-
-def _carried(state: Any, kind: type[T]) -> T:
-    """The value in a flow's final state; what else it raised is raised here."""
-    found = state.result(raise_on_failure=False)
-    if isinstance(found, kind):
-        return found
-    if isinstance(found, BaseException):
-        raise found
-    raise RuntimeError(f"the flow ended {state.name}: {state.message}")
 
 
 def _output(name: str) -> Output:

@@ -54,12 +54,12 @@ def shard(
     if verify is not None:
         how = _verify(verify)
         wanted = tuple(entry.model_copy(update={"verify": how}) for entry in wanted)
-    from flows.build_shards import build_shards
+    from flows.build_shards import shards_of
 
     store = Store.at(loaded.runtime.root)
     for entry in wanted:
         with working():
-            folder = build_shards(entry, loaded.runtime)
+            folder = shards_of(entry, loaded.runtime)
         split = ShardedSplit.open(store, folder)
         _print_manifest(entry, split.manifest)
         OUT.print(f"  {store.locate(folder)}", markup=False, soft_wrap=True)

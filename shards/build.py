@@ -14,7 +14,7 @@ from shards.errors import ShardError, SourceError
 from shards.image import decode_fault
 from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, compose_manifest
 from shards.order import wrong_count
-from shards.parts import Part, publish_part, read_part, sweep
+from shards.parts import PARTS, Part, part_name, publish_part, read_part, sweep
 from shards.recipe import Recipe
 from shards.reuse import RANGES_NAME, Ranges
 from shards.sample import Sample, Skipped
@@ -91,7 +91,7 @@ def finish(source: Source, store: Store, folder: str, recipe: Recipe) -> Manifes
     Where another builder finished the folder in the meantime, its manifest is the result.
 
     Raises:
-        ShardError: a part is missing, or the counts of the parts do not add up.
+        ShardError: a part or its tar is missing, or the counts of the parts do not add up.
     """
     manifest_path = f"{folder}/{MANIFEST_NAME}"
     try:
@@ -100,6 +100,7 @@ def finish(source: Source, store: Store, folder: str, recipe: Recipe) -> Manifes
         if not store.exists(manifest_path):
             raise
         return Manifest.from_json(store.read(manifest_path), store.locate(manifest_path))
+    _refuse_lost_tars(store, folder, parts)
     tables = [part.samples for part in parts] or [samples_table(0, [])]
     samples = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
     if not samples.num_rows:
@@ -115,6 +116,16 @@ def finish(source: Source, store: Store, folder: str, recipe: Recipe) -> Manifes
     store.publish(manifest_path, manifest.to_json())
     sweep(store, folder)
     return manifest
+
+
+def _refuse_lost_tars(store: Store, folder: str, parts: list[Part]) -> None:
+    there = set(store.names(folder))
+    for shard, part in enumerate(parts):
+        if part.entry and part.entry.url not in there:
+            raise ShardError(
+                f"{store.locate(f'{folder}/{part.entry.url}')} was built and is gone; remove "
+                f"{PARTS}/{part_name(shard)} beside it and run the build again"
+            )
 
 
 def compose(parts: list[Part], samples: pa.Table, source: Source, recipe: Recipe) -> Manifest:

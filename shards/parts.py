@@ -59,12 +59,16 @@ def publish_part(store: Store, folder: str, shard: int, part: Part) -> None:
 
 
 def read_part(store: Store, folder: str, shard: int) -> Part:
-    """The part of a built shard. Raises ShardError if it is missing."""
+    """The part of a built shard. Raises ShardError if it is missing or damaged."""
     path = f"{folder}/{PARTS}/{part_name(shard)}"
     try:
         table = pq.read_table(io.BytesIO(store.read(path)))
     except FileNotFoundError as error:
         raise ShardError(f"{store.locate(path)} is missing; run the build again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ShardError(
+            f"{store.locate(path)} is damaged ({error}); remove it and run the build again"
+        ) from error
     facts = json.loads(table.schema.metadata[PART_METADATA])
     entry = ShardEntry(**facts["entry"]) if facts["entry"] else None
     skipped = tuple(Skipped(**row) for row in facts["skipped"])

@@ -15,6 +15,7 @@ from shards.samples import SCHEMA
 from shards.store import Store
 
 REMEDY = "remove its folder and build the shards again"
+UNREADABLE_REMEDY = "make it readable and run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,14 @@ class Shard:
         return f"{self.folder}/{self.entry.url}"
 
     def check_size(self) -> None:
-        """Raises ShardError if the tar is missing or has not the size that the manifest says."""
+        """Raises ShardError: the tar is missing, unreadable or not of the manifest's size."""
         where = self.store.locate(self.path)
         try:
             size = self.store.size(self.path)
         except FileNotFoundError as error:
             raise ShardError(f"shard {where} is missing; {REMEDY}") from error
+        except OSError as error:
+            raise self._unreadable(error) from error
         if size != self.entry.filesize:
             raise ShardError(
                 f"shard {where} has {size} bytes instead of {self.entry.filesize}; {REMEDY}"
@@ -56,9 +59,20 @@ class Shard:
         """The samples in order; each image is compared with its checksum before it is yielded.
 
         Raises:
-            ShardError: the tar is missing, has the wrong size, or an image in it was altered.
+            ShardError: the tar is missing or unreadable, has the wrong size, or an image in it was
+                altered.
         """
         self.check_size()
+        try:
+            yield from self._read()
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> ShardError:
+        where, why = self.store.locate(self.path), error.strerror or error
+        return ShardError(f"shard {where} cannot be read ({why}); {UNREADABLE_REMEDY}")
+
+    def _read(self) -> Iterator[StoredSample]:
         columns = [self.rows[name].to_pylist() for name in ("key", "offset", "length", "crc32")]
         targets = self.rows["target"].to_pylist()
         with self.store.open(self.path) as file:
@@ -93,13 +107,18 @@ class ShardedSplit:
         manifest_path, samples_path = f"{folder}/{MANIFEST_NAME}", f"{folder}/{SAMPLES_NAME}"
         where = store.locate(samples_path)
         try:
-            raw = store.read(manifest_path)
-            manifest = Manifest.from_json(raw, store.locate(manifest_path))
-            samples = pq.read_table(io.BytesIO(store.read(samples_path)))
+            raw, table = store.read(manifest_path), store.read(samples_path)
         except FileNotFoundError as error:
             raise ShardError(
                 f"{store.locate(folder)} holds no finished shards ({error}); build them first"
             ) from error
+        except OSError as error:
+            raise ShardError(
+                f"{store.locate(folder)} cannot be read ({error}); {UNREADABLE_REMEDY}"
+            ) from error
+        manifest = Manifest.from_json(raw, store.locate(manifest_path))
+        try:
+            samples = pq.read_table(io.BytesIO(table))
         except (pa.ArrowException, OSError) as error:
             told = " ".join(str(error).split())
             raise ShardError(f"{where} is not readable ({told}); {REMEDY}") from error

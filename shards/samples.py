@@ -93,7 +93,7 @@ def samples_table(shard: int, placed: Iterable[Placed]) -> pa.Table:
 
 
 def digests(samples: pa.Table, shards: Mapping[str, str]) -> Digests:
-    """The three digests of a dataset.
+    """The digests of a dataset.
 
     Args:
         samples: the table of all samples.

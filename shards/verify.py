@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from shards.errors import ShardError
-from shards.reader import REMEDY, Shard, ShardedSplit
+from shards.reader import REMEDY, UNREADABLE_REMEDY, Shard, ShardedSplit
 
 BLOCK_BYTES = 1 << 20
 
@@ -77,7 +77,8 @@ def verify_shard(shard: Shard) -> tuple[Fault, ...]:
     except FileNotFoundError:
         return (Fault(where, None, "it is missing"),)
     except OSError as error:
-        return (Fault(where, None, f"it cannot be read ({error.strerror or error})"),)
+        problem = f"it cannot be read ({error.strerror or error})"
+        return (Fault(where, None, problem, UNREADABLE_REMEDY),)
     wanted = shard.entry
     problem = "the image was altered since it was written (SHA-256 differs)"
     if size != wanted.filesize:

@@ -90,8 +90,9 @@ def verify(
     elif dataset or overrides:
         raise InputError(f"{target} is no plan; --dataset and --set choose within a plan")
     else:
-        parent, _, name = str(target).rstrip("/").rpartition("/")
-        store, folders = Store.at(parent or ("/" if target.startswith("/") else ".")), [name]
+        whole = target if "://" in target else str(Path(target).resolve())
+        parent, _, name = whole.rstrip("/").rpartition("/")
+        store, folders = Store.at(parent or "/"), [name]
     bad = [message for folder in folders if (message := _verify_folder(store, folder))]
     if bad:
         raise ShardError("\n".join(bad))

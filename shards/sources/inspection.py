@@ -100,10 +100,15 @@ def inspect_location(location: Path, opener: Opener = open_for_a_look) -> tuple[
     images are tried, in this order.
 
     Raises:
-        InputError: nothing is recognised; lists what was looked for.
+        InputError: nothing is recognised, and lists what was looked for; or it cannot be read.
     """
-    if not location.exists():
-        raise InputError(f"{location}: no such file or folder")
+    try:
+        location.stat()
+        if location.is_dir():
+            next(location.iterdir(), None)
+    except OSError as error:
+        told = (error.strerror or str(error)).lower()
+        raise InputError(f"{location}: {told}") from error
     refusals: dict[str, str] = {}
     found = [
         opened

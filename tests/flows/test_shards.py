@@ -188,7 +188,10 @@ def test_a_stratified_build_spreads_the_classes(plan: Path) -> None:
 
 
 def test_shard_then_verify(
-    plan: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+    plan: Path,
+    nightmark: Command,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert nightmark("verify", plan) == 3
     assert "holds no finished shards" in capsys.readouterr().err
@@ -200,6 +203,12 @@ def test_shard_then_verify(
         printed = " ".join(capsys.readouterr().out.split())
         assert "pets/test: 12 samples in 3 shards" in printed
         assert "verify pets/test: 3 of 3 shards" in printed
+    monkeypatch.chdir(manifest.parent / "..")
+    assert nightmark("verify", manifest.parent.name) == 0
+    monkeypatch.chdir(manifest.parent.name)
+    assert nightmark("verify", ".") == 0
+    assert nightmark("verify", "..") == 3
+    assert "holds no finished shards" in capsys.readouterr().err
     tar = manifest.with_name("pets-test-000001.tar")
     tar.write_bytes(tar.read_bytes().replace(b"IDAT", b"JDAT", 1))
     assert nightmark("verify", plan, "--dataset", "pets") == 3

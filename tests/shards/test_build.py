@@ -185,6 +185,27 @@ def test_finish_needs_every_part(store: Store) -> None:
     assert not store.exists(f"{FOLDER}/{MANIFEST_NAME}")
 
 
+def test_a_damaged_part_or_a_lost_tar_is_not_finished(store: Store) -> None:
+    recipe = recipe_for(made_source(), "made", "test", 3)
+    for shard in range(recipe.shard_count):
+        build_shard(made_source(), store, FOLDER, recipe, shard)
+    tar = Path(store.locate(f"{FOLDER}/{recipe.shard_name(1)}"))
+    tar.unlink()
+    with pytest.raises(
+        ShardError, match=r"000001\.tar was built and is gone; remove parts/000001\."
+    ):
+        finish(made_source(), store, FOLDER, recipe)
+    part = tar.parent / PARTS / "000001.parquet"
+    part.write_bytes(b"")
+    with pytest.raises(ShardError, match=r"parts/000001\.parquet is damaged .*; remove it and run"):
+        finish(made_source(), store, FOLDER, recipe)
+    part.unlink()
+    assert missing_shards(store, FOLDER, recipe) == [1]
+    build_shard(made_source(), store, FOLDER, recipe, 1)
+    finish(made_source(), store, FOLDER, recipe)
+    assert verify_split(ShardedSplit.open(store, FOLDER), 1).faults == ()
+
+
 class Lies(ListSource):
     """Gives one entry less, or more, than it was asked for in the second range."""
 

@@ -1,8 +1,10 @@
+import errno
 import hashlib
 import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -109,6 +111,27 @@ def test_a_missing_shard(store: Store, folder: Path) -> None:
     for ask in (split.shards()[1].check_size, lambda: list(split.shards()[1].read())):
         with pytest.raises(ShardError, match=rf"{SHARD} is missing; remove its folder"):
             ask()
+
+
+@pytest.mark.parametrize("name", ["open", "size"])
+def test_a_shard_that_may_not_be_read(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    split = ShardedSplit.open(store, FOLDER)
+    monkeypatch.setattr(Store, name, refuse)
+    with pytest.raises(ShardError, match=r"cannot be read .Permission denied.; make it readable"):
+        list(split.shards()[1].read())
+
+
+@pytest.mark.parametrize("name", [MANIFEST_NAME, SAMPLES_NAME])
+def test_an_unreadable_manifest_or_table(store: Store, folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(ShardError, match=rf"{folder} cannot be read .*{name}.*; make it readable"):
+        ShardedSplit.open(store, FOLDER)
 
 
 @pytest.mark.parametrize("name", [MANIFEST_NAME, SAMPLES_NAME])

@@ -1,4 +1,6 @@
+import errno
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -71,8 +73,17 @@ def test_a_file_that_is_nothing(tmp_path: Path) -> None:
         inspect_location(tmp_path / "x.bin")
 
 
+def test_what_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=f"^{tmp_path}: permission denied$"):
+        inspect_location(tmp_path)
+
+
 def test_nothing_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file or folder"):
+    with pytest.raises(InputError, match="no such file or directory"):
         inspect_location(tmp_path / "x")
 
 

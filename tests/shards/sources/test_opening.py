@@ -1,4 +1,6 @@
+import errno
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -43,3 +45,14 @@ def test_a_wrong_location(tmp_path: Path, source: str) -> None:
     spec = SourceSpec.model_validate({"source": source, "location": tmp_path / "nowhere"})
     with pytest.raises(SourceError, match="nowhere"):
         open_source(spec, "val" if source == "imagenet" else "test")
+
+
+def test_a_location_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", "/x/y.tar")
+
+    monkeypatch.setattr("shards.sources.opening.open_imagenet", refuse)
+    with pytest.raises(
+        SourceError, match=r"^/x/y\.tar cannot be read .Permission denied.; make it"
+    ):
+        open_source(SourceSpec(source="imagenet", location=Path("/x")), "val")

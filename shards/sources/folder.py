@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from shards.errors import SourceError
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.builtin import builtin_classes, imagenet_classes, label_index
-from shards.sources.listing import Entries, Entry, Found, changed, list_folder, sample_of
+from shards.sources.files import changed, list_folder
+from shards.sources.listing import Entries, Entry, Found, sample_of
 from shards.sources.source import SourceSpec, digest, printable
 
 __all__ = ["FolderSource", "imagenet_classes"]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from shards.errors import SourceError
 from shards.sources.builtin import imagenet_classes
+from shards.sources.files import list_folder
 from shards.sources.folder import FolderSource
-from shards.sources.listing import list_folder, split_names
+from shards.sources.listing import split_names
 from shards.sources.source import printable
 
 CLS_LOC = Path("ILSVRC/Data/CLS-LOC")

@@ -1,15 +1,11 @@
-"""What lies in a folder: names, sizes and places, known without reading contents; and the table of
-entries that a source keeps of it or of a tar, flat in memory and quick to send to another process.
+"""The table of entries that a source keeps of a folder or a tar: names, sizes and places, known
+without reading contents; flat in memory and quick to send to another process.
 """
 
-import errno
-import os
-import stat
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,16 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from shards.errors import SourceError
 from shards.image import read_header
 from shards.sample import ClassList, Sample, Skipped, webdataset_key
 from shards.sources.source import digest
 
-EVERYTHING = "**/*"
 LARGEST_IMAGE = 256 << 20
 CHUNK = 4096
 UNLABELLED = -1
-NOT_REGULAR = "not a regular file"
 
 SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
     "val": ("val", "validation"),
@@ -193,73 +186,3 @@ def _unusual_keys(paths: pa.ChunkedArray, refusals: Mapping[int, str]) -> dict[i
         if unique != short.as_py():
             unusual[index] = unique
     return unusual
-
-
-def list_folder(root: Path, include: str = EVERYTHING) -> list[Found]:
-    """The files below ``root`` that ``include`` matches, sorted by path; hidden ones are left out.
-
-    Links to files are followed, and links to folders elsewhere; a link that leads to nowhere or
-    into the same dataset is listed with a refusal.
-
-    Raises:
-        SourceError: no folder, no file, or a pattern that is no pattern.
-    """
-    if not root.is_dir():
-        raise SourceError(f"{root}: no such folder; point `location` at a folder of images")
-    try:
-        if include == EVERYTHING:
-            found = list(_walk(root, "", Path(os.path.realpath(root)), set()))
-        else:  # sorted by folder, as the walk is
-            parts = sorted({path.relative_to(root).parts for path in root.glob(include)})
-            visible = ["/".join(name) for name in parts if not any(p[0] == "." for p in name)]
-            found = [_file(root / name, name) for name in visible if not (root / name).is_dir()]
-    except (ValueError, NotImplementedError) as error:
-        raise SourceError(f"include {include!r} is not a glob: {error}") from error
-    except OSError as error:
-        raise SourceError(f"{root} cannot be listed ({error}); make it readable") from error
-    if not found:
-        raise SourceError(f"{root}: no file matches {include!r}")
-    return found
-
-
-def _walk(folder: Path, prefix: str, root: Path, followed: set[Path]) -> Iterator[Found]:
-    with os.scandir(folder) as unsorted:
-        entries = sorted(unsorted, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        name = f"{prefix}{entry.name}"
-        if not entry.is_dir():
-            yield _file(entry, name)
-            continue
-        if entry.is_symlink():
-            target = Path(os.path.realpath(entry.path))
-            if target in followed or root.is_relative_to(target) or target.is_relative_to(root):
-                yield Found(name, 0, 0, "a link into the same dataset")
-                continue
-            followed.add(target)
-        yield from _walk(Path(entry.path), f"{name}/", root, followed)
-
-
-def _file(entry: "os.DirEntry[str] | Path", name: str) -> Found:
-    try:
-        facts = entry.stat()
-    except OSError as error:
-        return Found(name, 0, 0, error.strerror or "unreadable")
-    refusal = None if stat.S_ISREG(facts.st_mode) else NOT_REGULAR
-    # Known before it is read, so that the build after a chmod is another one.
-    if refusal is None and not os.access(entry, os.R_OK):
-        refusal = os.strerror(errno.EACCES)
-    return Found(name, facts.st_mtime_ns, facts.st_size, refusal)
-
-
-def refuse_changed(path: Path, state: tuple[int, int]) -> None:
-    """Raises SourceError: size and time of change (ns) of ``path`` are not ``state`` any more."""
-    facts = path.stat()
-    if (facts.st_size, facts.st_mtime_ns) != state:
-        raise changed(path)
-
-
-def changed(path: Path | str) -> SourceError:
-    """What to raise of a file that is not as it was listed: it has no place in this recipe."""
-    return SourceError(f"{path} changed since it was listed; run again when nobody writes to it")

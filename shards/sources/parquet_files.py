@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from shards.errors import SourceError
 from shards.sources.archive import READ_BYTES
-from shards.sources.listing import refuse_changed, split_names
+from shards.sources.files import refuse_changed
+from shards.sources.listing import split_names
 from shards.sources.source import printable
 
 MORE_NAMES: Mapping[str, tuple[str, ...]] = {

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shards.errors import SourceError
-from shards.sources.listing import NOT_REGULAR, Entry, Found, changed, refuse_changed
+from shards.sources.files import NOT_REGULAR, changed, refuse_changed
+from shards.sources.listing import Entry, Found
 from shards.sources.source import printable
 
 LARGEST_HEADER = 1 << 20

@@ -8,7 +8,8 @@ from shards.errors import ShardError, SourceError
 from shards.manifest import MANIFEST_NAME, Manifest
 from shards.sample import ClassList
 from shards.sources.builtin import builtin_classes
-from shards.sources.listing import EVERYTHING, split_names
+from shards.sources.files import EVERYTHING
+from shards.sources.listing import split_names
 from shards.sources.source import SourceSpec
 
 PACKED = (".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2")

@@ -1,8 +1,6 @@
-import os
 import pickle
-from pathlib import Path
 
-from shards.sources.listing import LARGEST_IMAGE, Entries, Found, list_folder
+from shards.sources.listing import LARGEST_IMAGE, Entries, Found
 
 
 def found(*names: str, **facts: int) -> list[Found]:
@@ -63,34 +61,3 @@ def test_entries_travel_small() -> None:
 def test_what_is_too_large_is_never_read() -> None:
     [row] = Entries.of([(found("a.png", size=LARGEST_IMAGE + 1)[0], 0)]).rows(0, 1)
     assert (row.refusal, row.label) == ("larger than 256 MiB", None)
-
-
-def test_links_in_folders(tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere/n1"
-    elsewhere.mkdir(parents=True)
-    (elsewhere / "a.png").write_bytes(b"1")
-    (elsewhere / "back").symlink_to(tmp_path)
-    root = tmp_path / "root"
-    root.mkdir()
-    (root / "file.png").symlink_to(elsewhere / "a.png")
-    (root / "folder").symlink_to(elsewhere)
-    (root / "nowhere.png").symlink_to(tmp_path / "nowhere")
-    (root / "self").symlink_to(root)
-    os.mkfifo(root / "pipe.png")
-    assert {file.name: file.refusal for file in list_folder(root)} == {
-        "file.png": None,
-        "folder/a.png": None,
-        "folder/back": "a link into the same dataset",
-        "nowhere.png": "No such file or directory",
-        "pipe.png": "not a regular file",
-        "self": "a link into the same dataset",
-    }
-
-
-def test_the_order_is_that_of_path_parts(tmp_path: Path) -> None:
-    for name in ("a-1/x.png", "a/x.png", "a.png", "a/b/c.png", "a/B.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"1")
-    listed = [file.name for file in list_folder(tmp_path)]
-    assert listed == ["a/B.png", "a/b/c.png", "a/x.png", "a-1/x.png", "a.png"]
-    assert listed == [file.name for file in list_folder(tmp_path, "**/*.png")]

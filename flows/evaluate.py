@@ -25,7 +25,7 @@ from tasks.infer import InferenceRun, infer
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
 from tasks.metrics.words import counted
-from tasks.models.batching import batch_size_for
+from tasks.models.batching import batch_size_for, setup_words
 from tasks.models.cost import NOTHING, Cost
 from tasks.models.labels import bind
 from tasks.models.load import resolve
@@ -170,6 +170,7 @@ def _predict(
         seconds=time.perf_counter() - started,
         slots=len(devices),
         cost=cost,
+        setup=setup_words(run.numerics, run.batch_size, len(devices), devices[0].threads),
     )
     return work, errors
 

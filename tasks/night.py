@@ -40,6 +40,7 @@ class Work(_Frozen):
     seconds: float = 0.0
     slots: int = Field(default=0, description="Slots that could work at the same time.")
     cost: Cost = NOTHING
+    setup: str = Field(default="", description="How the predictions were made, in words.")
 
 
 class SkippedNote(_Frozen):

@@ -200,6 +200,8 @@ def print_work(outcomes: tuple[Outcome, ...], work: Work) -> None:
     elif work.computed:
         line = f"Computed {work.computed} shards ({work.images:,} images in {work.seconds:.1f} s)"
         OUT.print(f"{line}, reused {work.reused}.")
+        if work.setup:
+            OUT.print(f"Inference: {work.setup}.", soft_wrap=True)
     else:
         OUT.print(f"Nothing to compute: the predictions of all {work.reused} shards were there.")
 

@@ -12,6 +12,7 @@ from conf.loading import load, load_with_models
 from conf.plan import ModelPlan, Plan
 from flows.cli import environment
 from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, working
+from flows.cli.profiling import print_profile
 from shards.errors import InputError
 from shards.store import Store
 from tasks.models.spec import IMPORTED, Output
@@ -57,10 +58,16 @@ def demo(
 
 @commands.command()
 def evaluate(
-    plan: PlanArgument, dataset: DatasetOption, model: ModelOption, overrides: SetOption = None
+    plan: PlanArgument,
+    dataset: DatasetOption,
+    model: ModelOption,
+    overrides: SetOption = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Print what each layer of the inference cost.")
+    ] = False,
 ) -> None:
     """Evaluate one model on one dataset and judge it; shards are built if they are missing."""
-    _evaluate(load_with_models(plan, overrides or []), dataset, model)
+    _evaluate(load_with_models(plan, overrides or []), dataset, model, profile=profile)
 
 
 @commands.command("import-predictions")
@@ -138,7 +145,7 @@ def _run_night(plan: Path, overrides: list[str]) -> Night:
     return finished
 
 
-def _evaluate(plan: Plan, dataset: str, model: str) -> None:
+def _evaluate(plan: Plan, dataset: str, model: str, *, profile: bool = False) -> None:
     try:
         plan.dataset(dataset)
         plan.model(model)
@@ -156,6 +163,8 @@ def _evaluate(plan: Plan, dataset: str, model: str) -> None:
     store = Store.at(plan.runtime.root)
     print_outcomes(store, (outcome,))
     print_work((outcome,), outcome.work)
+    if profile:
+        print_profile(outcome.work)
     if outcome.scoring is not None:
         scoring = f"{outcome.pair.name.scoring(outcome.scoring)}/metrics.json"
         OUT.print(f"Metrics: {store.locate(scoring)}", soft_wrap=True)

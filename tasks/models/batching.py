@@ -4,8 +4,13 @@ import threading
 
 import torch
 
+from tasks.models.spec import Numerics
+
 BATCH_SIZES = {"cpu": 32, "cuda": 256}
 """By device type. On CPU small batches stay in the caches: measured, 16 to 64 are alike."""
+
+MOST_LANES = 8
+"""Above it the interpreter's lock, and a batch in memory per lane, cost more than a lane brings."""
 
 
 def batch_size_for(wanted: int | None, device_type: str, largest_shard: int) -> int:
@@ -17,6 +22,24 @@ def batch_size_for(wanted: int | None, device_type: str, largest_shard: int) -> 
     most = BATCH_SIZES[device_type] if wanted is None else wanted
     batches = max(-(-largest_shard // most), 1)
     return max(-(-largest_shard // batches), 1)
+
+
+def setup_words(numerics: Numerics, batch_size: int, devices: int, threads: int) -> str:
+    """How an engine works, for people: device, lanes, batch, form of the network."""
+    lanes, each = lanes_for(threads)
+    on = f"{devices} x " if devices > 1 else ""
+    wide = f" of {each} threads" if each > 1 else ""
+    form = "compiled" if numerics.compile else "eager"
+    return (
+        f"{on}{numerics.device_type}, {lanes} lanes{wide}, batches of {batch_size}, "
+        f"{numerics.precision}, {form}, decoded by {numerics.decoder}"
+    )
+
+
+def lanes_for(threads: int) -> tuple[int, int]:
+    """How many lanes ``threads`` threads make, and how many of them each lane has."""
+    count = max(min(threads, MOST_LANES), 1)
+    return count, max(threads // count, 1)
 
 
 class BatchLimit:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
 
@@ -36,6 +37,48 @@ class Cost(BaseModel):
 
 
 NOTHING = Cost()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one layer of a run took.
+
+    Attributes:
+        name: in words.
+        seconds: of a slot: stages that ran side by side in its lanes count by their lane's share.
+        share: of the time of all slots, 0 to 1; None where there was none.
+    """
+
+    name: str
+    seconds: float
+    share: float | None
+
+
+def layers(cost: Cost, wall: float, slots: int) -> tuple[Layer, ...]:
+    """Where ``slots`` slots left ``wall`` seconds of a run, outermost layer first.
+
+    The lanes go on while rows are handed over and written, so that shares may add up to a little
+    more than 1; where they waited for bytes or for one another, that is told too.
+    """
+    lanes = cost.capacity / cost.wall if cost.wall else 1.0
+    stages = {
+        "read": cost.read / lanes,
+        "decode": cost.decode / lanes,
+        "preprocess": cost.preprocess / lanes,
+        "forward": cost.forward / lanes,
+        "top-k and rows": cost.rank / lanes,
+    }
+    seconds = {
+        "Prefect, and slots without a task": max(wall * slots - cost.task, 0.0),
+        "start, load and hand over": max(cost.task - cost.wall - cost.write, 0.0),
+        **stages,
+        "lanes without a batch": max(cost.wall - sum(stages.values()), 0.0),
+        "write": cost.write,
+    }
+    whole = wall * slots
+    return tuple(
+        Layer(name, spent, spent / whole if whole else None) for name, spent in seconds.items()
+    )
 
 
 class Stopwatch:

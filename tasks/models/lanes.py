@@ -15,9 +15,8 @@ from typing import Generic, TypeVar
 import torch
 
 from shards.reader import StoredSample
+from tasks.models.batching import lanes_for
 
-MOST_LANES = 8
-"""Above it the interpreter's lock, and a batch in memory per lane, cost more than a lane brings."""
 READY_BATCHES = 2
 """Batches that are read and wait for a lane, so that none waits for the store."""
 R = TypeVar("R")
@@ -29,8 +28,7 @@ class Lanes:
     """Threads for batches, and the bound on how many batches are in hand. Close it."""
 
     def __init__(self, threads: int) -> None:
-        self.count = max(min(threads, MOST_LANES), 1)
-        self.threads_each = max(threads // self.count, 1)
+        self.count, self.threads_each = lanes_for(threads)
         self._executor = ThreadPoolExecutor(
             self.count,
             thread_name_prefix="lane",

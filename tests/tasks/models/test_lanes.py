@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from shards.reader import StoredSample
-from tasks.models.lanes import MOST_LANES, READY_BATCHES, Lanes, Stream
+from tasks.models.batching import MOST_LANES
+from tasks.models.lanes import READY_BATCHES, Lanes, Stream
 
 
 def samples(count: int, name: str = "image") -> list[StoredSample]:

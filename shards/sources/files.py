@@ -71,10 +71,15 @@ def _file(entry: "os.DirEntry[str] | Path", name: str) -> Found:
     return Found(name, facts.st_mtime_ns, facts.st_size, refusal)
 
 
-def refuse_changed(path: Path, state: tuple[int, int]) -> None:
-    """Raises SourceError: size and time of change (ns) of ``path`` are not ``state`` any more."""
+def state_of(path: Path) -> tuple[int, int]:
+    """Size and time of change (ns) of a file."""
     facts = path.stat()
-    if (facts.st_size, facts.st_mtime_ns) != state:
+    return facts.st_size, facts.st_mtime_ns
+
+
+def refuse_changed(path: Path, state: tuple[int, int]) -> None:
+    """Raises SourceError: the ``state_of`` the file is another now."""
+    if state_of(path) != state:
         raise changed(path)
 
 

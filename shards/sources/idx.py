@@ -21,6 +21,7 @@ from shards.errors import SourceError
 from shards.image import ImageHeader, encode_pngs
 from shards.sample import ClassList, Sample, Skipped
 from shards.sources.builtin import FASHION_MNIST_CLASSES, MNIST_CLASSES
+from shards.sources.files import refuse_changed, state_of
 from shards.sources.official import md5_note
 from shards.sources.source import SourceSpec, digest
 
@@ -34,12 +35,16 @@ LARGEST = 1 << 31
 
 @dataclass(frozen=True)
 class IdxSource:
-    """The images of a split in the order of their file, as grey PNGs."""
+    """The images of a split in the order of their file, as grey PNGs.
+
+    ``states`` are size and time of change (ns) of both files.
+    """
 
     dataset: str
     split: str
     images: Path
     label_file: Path
+    states: tuple[tuple[int, int], tuple[int, int]] = field(repr=False)
     identity: str
     checked: tuple[str, ...] = field(repr=False)
 
@@ -54,6 +59,7 @@ class IdxSource:
             raise SourceError(f"{dataset} has the splits test and train, not {split!r}")
         images = _find(location, dataset, f"{STEMS[split]}-images", "idx3-ubyte")
         label_file = _find(location, dataset, f"{STEMS[split]}-labels", "idx1-ubyte")
+        states = (state_of(images), state_of(label_file))
         read = {path: read_idx(path, n) for path, n in ((images, 3), (label_file, 1))}
         if len(read[images]) != len(read[label_file]):
             raise SourceError(
@@ -63,7 +69,8 @@ class IdxSource:
         facts = [[array.shape, _sha256(array)] for array in read.values()]
         notes = [md5_note(path, f"{dataset}/{path.name}") for path in read]
         identity = digest(dataset, split, facts)
-        return cls(dataset, split, images, label_file, identity, tuple(n for n in notes if n))
+        checked = tuple(note for note in notes if note)
+        return cls(dataset, split, images, label_file, states, identity, checked)
 
     @property
     def layout(self) -> str:
@@ -106,11 +113,11 @@ class IdxSource:
 
     @cached_property
     def _pixels(self) -> NDArray[np.uint8]:
-        return read_idx(self.images, 3)
+        return _as_opened(self.images, self.states[0], 3)
 
     @cached_property
     def _labels(self) -> NDArray[np.uint8]:
-        return read_idx(self.label_file, 1)
+        return _as_opened(self.label_file, self.states[1], 1)
 
 
 def open_idx(spec: SourceSpec, split: str) -> IdxSource:
@@ -149,6 +156,12 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         found = "more" if len(values) > size else f"{len(values)}"
         raise SourceError(f"{path}: {found} bytes where its header says {size}; fetch it again")
     return np.frombuffer(values, np.uint8).reshape(shape)
+
+
+def _as_opened(path: Path, state: tuple[int, int], dimensions: int) -> NDArray[np.uint8]:
+    array = read_idx(path, dimensions)
+    refuse_changed(path, state)
+    return array
 
 
 def _unpacked(path: Path) -> BinaryIO:

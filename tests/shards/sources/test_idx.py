@@ -1,5 +1,6 @@
 import gzip
 import io
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -211,3 +212,11 @@ def test_a_source_travels_to_another_process(tmp_path: Path) -> None:
         assert list(copy.read(0, 4)) == whole
         assert copy.identity == source.identity
     assert [sample for i in range(4) for sample in source.read(i, i + 1)] == whole
+
+
+def test_a_file_that_changes_after_it_was_opened_ends_the_build(tmp_path: Path) -> None:
+    source = opened(made(tmp_path))
+    made(tmp_path, images=idx(PIXELS[::-1]))
+    os.utime(tmp_path / "t10k-images-idx3-ubyte", ns=(1, 1))
+    with pytest.raises(SourceError, match="t10k-images-idx3-ubyte changed since it was listed"):
+        list(source.read(0, 4))

@@ -81,5 +81,6 @@ class TestFiles:
     def test_another_file_of_the_same_name(self, tmp_path: Path) -> None:
         source = opened(made(tmp_path / "x.parquet", image=cells(12), label=[0] * 12))
         made(tmp_path / "x.parquet", image=cells(12), label=[1] * 12)
+        os.utime(tmp_path / "x.parquet", ns=(1, 1))
         with pytest.raises(SourceError, match=r"x\.parquet changed since it was listed; run agai"):
             list(source.read(0, 12))

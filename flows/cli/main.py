@@ -12,6 +12,7 @@ from flows.cli import (
     deciding,
     environment,
     health,
+    models,
     night,
     operating,
     rescoring,
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 for group in (
     night.commands,
+    models.commands,
     comparing.commands,
     health.commands,
     deciding.commands,

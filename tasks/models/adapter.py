@@ -24,6 +24,9 @@ class Adapter(Protocol):
             ValueError: it has none.
         """
 
+    def parameter_count(self) -> int | None:
+        """How many numbers were learned; None where the format does not tell."""
+
     def on(self, device: torch.device) -> "Adapter":
         """The adapter on this device; the module inside may be moved, not copied."""
 
@@ -46,6 +49,9 @@ class ModuleAdapter:
     def around(self, module: nn.Module) -> "ModuleAdapter":
         return ModuleAdapter(module)
 
+    def parameter_count(self) -> int:
+        return count_parameters(self.module)
+
     def on(self, device: torch.device) -> "ModuleAdapter":
         return ModuleAdapter(self.module.to(device))
 
@@ -62,6 +68,10 @@ class Sealed:
 
     def around(self, module: nn.Module) -> NoReturn:
         raise ValueError(f"{type(self).__name__} takes no {type(module).__name__} in")
+
+
+def count_parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def as_scores(answer: object) -> Tensor:

@@ -47,6 +47,9 @@ class MappedAdapter:
     def around(self, module: nn.Module) -> "MappedAdapter":
         return replace(self, inner=self.inner.around(module))
 
+    def parameter_count(self) -> int | None:
+        return self.inner.parameter_count()
+
     def on(self, device: torch.device) -> "MappedAdapter":
         return replace(
             self,

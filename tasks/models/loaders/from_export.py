@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from shards.errors import ModelError
-from tasks.models.adapter import Adapter, Sealed, as_scores, in_batches_of
+from tasks.models.adapter import Adapter, Sealed, as_scores, count_parameters, in_batches_of
 from tasks.models.loaders.loader import Found, Loader, first_line, local_file
 from tasks.models.spec import ModelSpec, ResolvedModel
 
@@ -25,6 +25,9 @@ class ProgramAdapter(Sealed):
 
     program: nn.Module
     batch: int | None
+
+    def parameter_count(self) -> int:
+        return count_parameters(self.program)
 
     def on(self, device: torch.device) -> "ProgramAdapter":
         return ProgramAdapter(self.program.to(device), self.batch)

@@ -37,6 +37,9 @@ class OnnxAdapter(Sealed):
     output: str
     model: str
 
+    def parameter_count(self) -> None:
+        """ONNX does not tell what was learned from what is constant."""
+
     def on(self, device: torch.device) -> "OnnxAdapter":
         if PROVIDERS[device.type] in self.session.get_providers():
             return self

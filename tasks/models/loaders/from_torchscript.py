@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from shards.errors import ModelError
-from tasks.models.adapter import Adapter, Sealed, as_scores
+from tasks.models.adapter import Adapter, Sealed, as_scores, count_parameters
 from tasks.models.loaders.loader import Found, Loader, first_line, local_file
 from tasks.models.spec import ModelSpec, ResolvedModel
 
@@ -21,6 +21,9 @@ class ScriptAdapter(Sealed):
     """A scripted or traced module; it is compiled already, and no eager network."""
 
     script: torch.jit.ScriptModule
+
+    def parameter_count(self) -> int:
+        return count_parameters(self.script)
 
     def on(self, device: torch.device) -> "ScriptAdapter":
         return ScriptAdapter(self.script.to(device))

@@ -6,12 +6,14 @@ from prefect import flow
 
 from conf.plan import Plan
 from flows.build_shards import build_shards
+from flows.returned import kept
 from flows.runners import combined as combined_errors
 from flows.runners import gather
 from shards.errors import InputError, ModelError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
 from tasks.layout import PairName
+from tasks.models.batching import batch_size_for
 from tasks.models.labels import bind
 from tasks.models.load import resolve
 from tasks.models.spec import Numerics
@@ -50,7 +52,11 @@ def check_preprocessing(plan: Plan, dataset: str, model: str, images: int) -> Pa
             device_type=devices[0].kind,
         ),
         classes=len(split.manifest.classes),
-        batch_size=plan.runtime.batch_size,
+        batch_size=batch_size_for(
+            plan.runtime.batch_size,
+            devices[0].kind,
+            max(shard.rows.num_rows for shard in shards),
+        ),
     )
     base = configured(resolved.preprocessing, plan.runtime.decoder)
     singles = single_changes(base)
@@ -64,7 +70,7 @@ def check_preprocessing(plan: Plan, dataset: str, model: str, images: int) -> Pa
         together = None
         if len(helped) > 1:
             (together,) = _tried([combined(base, helped)], shards, run, pool)
-    return judge(first, trials, together)
+    return kept(judge(first, trials, together))
 
 
 def chosen(split: ShardedSplit, images: int) -> list[Shard]:

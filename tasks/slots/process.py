@@ -40,7 +40,8 @@ class ShardJob:
     def identity(self) -> tuple[str, str, str, int, int]:
         """Equal jobs have equal predictions, in equal batches."""
         run = run_name(self.model, self.numerics)
-        return (self.shard.path, self.shard.entry.sha256, run, self.classes, self.batch_size)
+        shard = f"{self.shard.entry.sha256} {self.shard.rows.num_rows}"  # or some rows of it
+        return (self.shard.path, shard, run, self.classes, self.batch_size)
 
 
 @dataclass

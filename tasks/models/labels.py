@@ -68,8 +68,14 @@ def bind(model: "ResolvedModel", classes: ClassList) -> "ResolvedModel":
     """The model with the class index of each of its outputs in a dataset.
 
     Raises:
-        ModelError: a label names no class of the dataset or several, or two outputs name the same.
+        ModelError: a label names no class of the dataset or several, two outputs name the same, or
+            the model is imported and has labels.
     """
+    if model.is_imported and model.spec.labels is not None:
+        raise ModelError(
+            f"model {model.name}: imported scores are in the dataset's order; bring them into it, "
+            f"and leave `labels` out"
+        )
     columns = _columns(model, classes)
     # In the dataset's own order there is nothing to move, and the run keeps its name.
     if columns == tuple(range(len(classes))):

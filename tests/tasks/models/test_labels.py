@@ -110,6 +110,13 @@ def test_carried_names_count_where_the_plan_says_nothing() -> None:
     assert bind(model(None, ("Katze", "Hund", "Vogel")), PETS).columns is None
 
 
+def test_imported_scores_take_no_map() -> None:
+    found = model(["dog", "cat", "bird"])
+    spec = found.spec.model_copy(update={"loader": "imported"})
+    with pytest.raises(ModelError, match="imported scores are in the dataset's order"):
+        bind(found.model_copy(update={"spec": spec}), PETS)
+
+
 def test_imagenets_two_cranes() -> None:
     imagenet = builtin_classes("imagenet")
     own_order = bind(model(list(imagenet.names)), imagenet)

@@ -10,6 +10,7 @@ Two sets of bins are tallied, in integers alone, so that any split and order giv
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -143,11 +144,12 @@ class Calibration:
         exact = confidence.astype(np.float64)
         # A rounding may lift a probability above 1, which no bin would hold.
         wide = np.clip(np.ceil(exact * WIDE), 1, WIDE).astype(np.int32) - 1
-        fixed = np.rint(exact * FIXED_POINT)
-        return cls(
-            Bins.of(wide, fixed, right, WIDE),
-            Bins.of(fine_cells(confidence), fixed, right, FINE),
+        # Both rise with the confidence, so their sum tells both: one pass counts for the two.
+        both = Bins.of(
+            fine_cells(confidence) + wide, np.rint(exact * FIXED_POINT), right, FINE + WIDE - 1
         )
+        wide_ends, fine_ends = _ends_among_sums()
+        return cls(both.joined(wide_ends), both.joined(fine_ends))
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.wide + other.wide, self.fine + other.fine)
@@ -161,6 +163,24 @@ def fine_cells(confidence: NDArray[np.float32]) -> NDArray[np.int32]:
     step = np.maximum((near.view(np.int32) >> _SHIFT) - _LOWEST, 0)
     cells: NDArray[np.int32] = np.where(above, FINE - 1 - step, step)
     return cells
+
+
+@cache
+def _ends_among_sums() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many sums of a wide and a fine index lie below the end of each wide bin, and fine cell.
+
+    The largest confidence of each wide bin but the last shares its fine cell with the next bin, or
+    ends it; from there on the sums are one more.
+    """
+    borders = np.arange(1, WIDE)
+    largest = (borders / WIDE).astype(np.float32)
+    outside = largest.astype(np.float64) * WIDE > borders
+    largest[outside] = np.nextafter(largest[outside], np.float32(0))
+    wide_ends = np.append(fine_cells(largest) + borders, FINE + WIDE - 1)
+    sums = np.arange(FINE + WIDE - 1)
+    cells = sums - np.searchsorted(wide_ends, sums, side="right")
+    fine_ends: NDArray[np.int64] = np.flatnonzero(np.diff(cells, append=FINE)) + 1
+    return wide_ends, fine_ends
 
 
 def equal_mass_ends(counts: Counts) -> NDArray[np.int64]:

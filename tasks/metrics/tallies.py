@@ -28,6 +28,9 @@ TALLIED = (
 BATCH_ROWS = 1 << 17
 """Small shards are tallied together: a large confusion matrix costs as much as so many rows."""
 
+BLOCK_ROWS = 1 << 16
+"""Losses and confidences are summed in blocks whose steps stay in the processor's cache."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sum:
@@ -100,27 +103,37 @@ class Tallies:
         # A target that was changed may have no known rank (then it lies beyond the first TOP_K) and
         # no known probability.
         rank = numbers(predictions["target_rank"], kept, classes)
-        nll = numbers(predictions["nll"], kept, np.nan)
-        scored = ~np.isnan(nll)
-        brier = (
-            numbers(predictions["sum_sq_prob"], kept, np.nan).astype(np.float64)
-            - 2 * numbers(predictions["target_prob"], kept, np.nan).astype(np.float64)
-            + 1
+        nll, square, chance = (
+            numbers(predictions[name], kept, np.nan)
+            for name in ("nll", "sum_sq_prob", "target_prob")
         )
+        confidence, right = first_of(predictions["topk_prob"], kept), first == targets
+        blocks = [slice(at, at + BLOCK_ROWS) for at in range(0, len(targets), BLOCK_ROWS)]
         return cls(
             confusion=ConfusionMatrix.of(targets, first, classes),
             ranks=np.bincount(rank, minlength=classes + 1)[:classes],
-            nll=Sum.of(nll[scored].astype(np.float64)),
-            brier=Sum.of(brier[scored]),
-            calibration=Calibration.of(first_of(predictions["topk_prob"], kept), first == targets),
+            nll=sum((Sum.of(_scored(nll[at], nll[at])) for at in blocks), Sum()),
+            brier=sum(
+                (Sum.of(_scored(_brier(square[at], chance[at]), nll[at])) for at in blocks), Sum()
+            ),
+            calibration=sum(
+                (Calibration.of(confidence[at], right[at]) for at in blocks), Calibration.empty()
+            ),
             unlabelled=int((~labelled).sum()),
             failed=int((labelled & ~whole).sum()),
-            unscored=int((~scored).sum()),
+            unscored=int(np.isnan(nll).sum()),
         )
 
     def __add__(self, other: Self) -> Self:
+        return self._joined(other, self.confusion + other.confusion)
+
+    def absorb(self, other: Self) -> Self:
+        """The sum, which takes over the matrix of the first and changes it."""
+        return self._joined(other, self.confusion.absorb(other.confusion))
+
+    def _joined(self, other: Self, confusion: ConfusionMatrix) -> Self:
         return type(self)(
-            self.confusion + other.confusion,
+            confusion,
             self.ranks + other.ranks,
             self.nll + other.nll,
             self.brier + other.brier,
@@ -162,7 +175,7 @@ def merge(tallies: Iterable[Tallies], classes: int) -> Tallies:
     """The sum of tallies; of none, the empty one."""
     whole = Tallies.empty(classes)
     for part in tallies:
-        whole = whole + part
+        whole = whole.absorb(part)
     return whole
 
 
@@ -190,6 +203,16 @@ def batched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             waiting = []
     if waiting:
         yield pa.concat_tables(waiting)
+
+
+def _scored(values: NDArray[np.floating], nll: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The values of the samples whose loss is known."""
+    known = ~np.isnan(nll)
+    return (values if known.all() else values[known]).astype(np.float64, copy=False)
+
+
+def _brier(square: NDArray[np.float32], chance: NDArray[np.float32]) -> NDArray[np.float64]:
+    return square.astype(np.float64) - 2 * chance.astype(np.float64) + 1
 
 
 def _fixed_point(values: NDArray[np.float64]) -> int:

@@ -30,7 +30,15 @@ def first_of(column: pa.ChunkedArray, kept: NDArray[np.bool_]) -> NDArray[Any]:
     Raises:
         ValueError: such a list is null or empty.
     """
-    lists = column.combine_chunks()
+    parts: list[NDArray[Any]] = [np.zeros(0, dtype=column.type.value_type.to_pandas_dtype())]
+    start = 0
+    for lists in column.chunks:
+        parts.append(_first_of_chunk(lists, kept[start : start + len(lists)]))
+        start += len(lists)
+    return np.concatenate(parts)
+
+
+def _first_of_chunk(lists: pa.ListArray, kept: NDArray[np.bool_]) -> NDArray[Any]:
     starts, ends = lists.offsets.to_numpy()[:-1], lists.offsets.to_numpy()[1:]
     lengths = ends - starts
     # A null list has no length either, so its place would hold the value of the next one.
@@ -40,7 +48,7 @@ def first_of(column: pa.ChunkedArray, kept: NDArray[np.bool_]) -> NDArray[Any]:
     if len(kept) and kept.all() and (lengths == lengths[0]).all():
         # Much the most frequent case, and a stride is cheaper than a gather.
         return values[starts[0] : ends[-1] : lengths[0]]
-    first: NDArray[Any] = values[starts if kept.all() else starts[kept]]
+    first: NDArray[Any] = values[starts[kept]]
     return first
 
 

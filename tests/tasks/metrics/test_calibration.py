@@ -1,3 +1,4 @@
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -71,6 +72,20 @@ def test_all_rows_are_counted_once(pairs: list[tuple[float, bool]]) -> None:
         assert bins.n == len(pairs)
         assert bins.hits.sum() == sum(right for _, right in pairs)
         assert bins.confidence.sum() == total
+
+
+def test_one_pass_counts_for_both_sets_of_bins_at_every_border() -> None:
+    """Where a bin of equal width ends, where a cell begins, and one float32 to each side."""
+    borders = np.concatenate([np.arange(WIDE + 1) / WIDE, cell_floors(), [0, 1, 1 + 2**-23]])
+    at = borders.astype(np.float32)
+    beside = [np.nextafter(at, np.float32(end)) for end in (0, 1)]
+    sure = np.concatenate([at, *beside])
+    right = np.arange(len(sure)) % 3 == 0
+    wide = np.array([max(1, min(WIDE, -(-Fraction(float(c)) * WIDE // 1))) - 1 for c in sure])
+    fixed = np.rint(sure.astype(np.float64) * FIXED_POINT)
+    found = Calibration.of(sure, right)
+    assert facts(found.wide) == facts(Bins.of(wide.astype(np.int64), fixed, right, WIDE))
+    assert facts(found.fine) == facts(Bins.of(fine_cells(sure), fixed, right, FINE))
 
 
 @unhurried

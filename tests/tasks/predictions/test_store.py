@@ -4,6 +4,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -192,3 +193,16 @@ def test_duckdb_reads_them(store: Store, split: ShardedSplit) -> None:
         ).fetchall()
     labelled = split.samples.num_rows - split.samples["target"].null_count
     assert found == [("test", RUN, split.samples.num_rows, labelled, len(split.shards()))]
+
+
+def test_an_altered_probability_is_found(store: Store, split: ShardedSplit) -> None:
+    to, shard = predictions(store), split.shards()[0]
+    write(to, shard)
+    file = local(store, to.path(shard))
+    whole = file.read_bytes()
+    sure = sorted(pc.list_flatten(to.read(shard, ["topk_prob"])["topk_prob"]).to_pylist())
+    # Neither the least nor the greatest, which stand among the file's statistics as well.
+    at = whole.index(np.float32(sure[1]).tobytes())
+    file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(ShardError, match=r"not readable \(.*CRC.*run the evaluation again"):
+        to.read(shard)

@@ -10,10 +10,11 @@ from prefect.cache_policies import NO_CACHE
 from shards.errors import InputError, NightmarkError, ShardError
 from shards.reader import Shard
 from tasks.models.cost import NOTHING, Cost
+from tasks.models.engine import ShardPredictions
 from tasks.models.spec import Numerics, ResolvedModel
 from tasks.predictions.store import PredictionStore
 from tasks.progress import Advance, listener
-from tasks.slots.pool import SlotPool
+from tasks.slots.pool import GivenUpError, NoSlotError, Slot, SlotPool
 from tasks.slots.process import ShardJob
 
 
@@ -49,46 +50,82 @@ class Inferred:
 def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferred:
     """Predict these shards on one slot and publish each as it is done.
 
-    A shard that cannot be read does not keep the others of the group from being predicted.
+    A shard that cannot be read does not keep the others of the group from being predicted. One
+    that a slot gives up is tried on another.
 
     Raises:
         ModelError: the model cannot be used at all; the group ends there.
         ShardError: some shards could not be predicted; the message names each.
     """
-    started = time.perf_counter()
-    faults: list[str] = []
-    images = 0
-    cost = NOTHING
-    with pool.borrow() as slot:
-        borrowed = time.perf_counter()
-        # Another run may have predicted some while this one waited for the slot.
-        missing = run.predictions.missing(shards)
-        for shard, following in zip(missing, (*missing[1:], None), strict=False):
-            try:
-                found = slot.predict(run.job(shard, following))
-            except InputError:
-                raise
-            except NightmarkError as error:
-                faults.append(str(error))
-                continue
-            for sentence in found.news:
-                get_run_logger().warning(sentence)
-            writing = time.perf_counter()
-            run.predictions.write(shard, found.predictions, found.scores)
-            cost += found.cost + Cost(write=time.perf_counter() - writing)
-            images += found.predictions.num_rows
-            work = f"infer {run.label}"
-            listener().advance(Advance(work, shards=1, images=found.predictions.num_rows))
-        cost += Cost(task=time.perf_counter() - borrowed)
-    seconds = time.perf_counter() - started
+    group = _Group(run, last_try=len(pool.devices) == 1)
+    left, slot = list(shards), None
+    try:
+        while left:
+            with pool.borrow(avoid=slot) as slot:
+                left = group.predict(left, slot)
+    except NoSlotError as error:
+        group.faults.append(f"{len(left)} shards from {left[0].entry.url} on: {error}")
+    seconds = time.perf_counter() - group.started
     get_run_logger().info(
         "%s: %d shards, %d images, %.0f images/s on %s",
         run.label,
-        len(shards) - len(faults),
-        images,
-        images / seconds,
-        slot.device,
+        len(shards) - len(group.faults),
+        group.images,
+        group.images / seconds,
+        None if slot is None else slot.device,
     )
-    if faults:
-        raise ShardError("\n".join(faults))
-    return Inferred(len(shards), images, seconds, cost)
+    if group.faults:
+        raise ShardError("\n".join(group.faults))
+    return Inferred(len(shards), group.images, seconds, group.cost)
+
+
+class _Group:
+    """The shards of a task on their way, and what became of them."""
+
+    def __init__(self, run: InferenceRun, *, last_try: bool) -> None:
+        self.started = time.perf_counter()
+        self.images = 0
+        self.cost = NOTHING
+        self.faults: list[str] = []
+        self._run = run
+        self._last_try = last_try
+        """Whether a shard that a slot gives up is a fault, and not left to another."""
+
+    def predict(self, shards: Sequence[Shard], slot: Slot) -> list[Shard]:
+        """Predict and publish on this slot; returns what is left for another one."""
+        borrowed = time.perf_counter()
+        # Another run may have predicted some while this one waited for the slot.
+        missing = self._run.predictions.missing(shards)
+        left: list[Shard] = []
+        for place, shard in enumerate(missing):
+            if slot.is_lost:
+                left += missing[place:]
+                break
+            following = missing[place + 1] if place + 1 < len(missing) else None
+            try:
+                found = slot.predict(self._run.job(shard, following))
+            except InputError:
+                raise
+            except GivenUpError as error:
+                if self._last_try:
+                    self.faults.append(str(error))
+                else:
+                    get_run_logger().warning("%s; it is tried on another slot", error)
+                    left.append(shard)
+            except NightmarkError as error:
+                self.faults.append(str(error))
+            else:
+                self._keep(shard, found)
+        self._last_try = self._last_try or bool(left)
+        self.cost += Cost(task=time.perf_counter() - borrowed)
+        return left
+
+    def _keep(self, shard: Shard, found: ShardPredictions) -> None:
+        for sentence in found.news:
+            get_run_logger().warning(sentence)
+        started = time.perf_counter()
+        self._run.predictions.write(shard, found.predictions, found.scores)
+        self.cost += found.cost + Cost(write=time.perf_counter() - started)
+        self.images += found.predictions.num_rows
+        work = f"infer {self._run.label}"
+        listener().advance(Advance(work, shards=1, images=found.predictions.num_rows))

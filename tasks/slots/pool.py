@@ -1,21 +1,32 @@
-"""Slots, each a device with one spawned engine process; a process that dies is replaced."""
+"""Slots, each a device with one engine process; a process that dies is replaced."""
 
-import multiprocessing
-import queue
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from shards.errors import ShardError
 from tasks.models.engine import ShardPredictions
-from tasks.slots import process
+from tasks.slots.child import EngineLostError, EngineProcess
 from tasks.slots.devices import Device
 from tasks.slots.process import ShardJob
 
 ATTEMPTS = 3
 """How often a shard may take its process down with it before it is given up."""
+STRIKES = 2
+"""How many shards, with no success between them, a slot may give up before it is lost."""
+
+
+class GivenUpError(ShardError):
+    """A shard took the process of a slot down with it, again and again."""
+
+
+class StoppedError(ShardError):
+    """The pool was closed in the middle of the work: somebody interrupted it."""
+
+
+class NoSlotError(ShardError):
+    """No slot of the pool is of use any more."""
 
 
 class Slot:
@@ -23,39 +34,74 @@ class Slot:
 
     def __init__(self, device: Device) -> None:
         self.device = device
-        self._executor: ProcessPoolExecutor | None = None
+        self.fault = ""
+        """Why it gave up the last shard."""
+        self._given_up: set[str] = set()
+        self._process: EngineProcess | None = None
+        self._closed = False
+        self._starting = threading.Lock()
+
+    @property
+    def is_lost(self) -> bool:
+        return len(self._given_up) >= STRIKES
+
+    @property
+    def pid(self) -> int | None:
+        """The process that lives here now."""
+        return None if self._process is None else self._process.pid
 
     def predict(self, job: ShardJob) -> ShardPredictions:
         """Run the job here.
 
         Raises:
-            ShardError: the process died ``ATTEMPTS`` times over this shard.
+            GivenUpError: the process was lost ``ATTEMPTS`` times over this shard.
+            StoppedError: the slot was closed meanwhile.
             ModelError, ShardError: as ``tasks.slots.process.predict``.
         """
+        told = ""
         for _ in range(ATTEMPTS):
             try:
-                return self._started().submit(process.predict, job).result()
-            except BrokenProcessPool:
-                self.close()
-        raise ShardError(
-            f"the engine process on {self.device} died {ATTEMPTS} times over {job.shard.entry.url} "
-            f"with model {job.model.name}; see the system log (out of memory?) and run again"
+                answer = self._started().ask(job)
+            except EngineLostError as error:
+                told = str(error)
+                self._end_process()
+                continue
+            self._given_up.clear()
+            return answer.found()
+        self._check_open()
+        self._given_up.add(job.shard.entry.sha256)
+        self.fault = (
+            f"the engine process on {self.device} was lost {ATTEMPTS} times over "
+            f"{job.shard.entry.url} with model {job.model.name}, the last time because {told}"
         )
+        raise GivenUpError(self.fault)
+
+    def revive(self) -> None:
+        """Give a lost slot another chance: other work may not hurt it."""
+        self._given_up.clear()
 
     def close(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
+        """For good: the batches in hand are finished, and nothing begins here any more."""
+        with self._starting:
+            self._closed = True
+        self._end_process()
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                max_workers=1,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=process.start,
-                initargs=(self.device,),
-            )
-        return self._executor
+    def _started(self) -> EngineProcess:
+        with self._starting:
+            self._check_open()
+            if self._process is None:
+                self._process = EngineProcess(self.device)
+            return self._process
+
+    def _end_process(self) -> None:
+        with self._starting:
+            ending, self._process = self._process, None
+        if ending is not None:
+            ending.end()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoppedError("interrupted; what is finished is kept, run again for the rest")
 
 
 class SlotPool:
@@ -64,22 +110,48 @@ class SlotPool:
     def __init__(self, devices: tuple[Device, ...]) -> None:
         self.devices = devices
         self._slots = [Slot(device) for device in devices]
-        self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
-        for slot in self._slots:
-            self._free.put(slot)
+        self._free = list(self._slots)
+        self._changed = threading.Condition()
 
     @contextmanager
-    def borrow(self) -> Iterator[Slot]:
-        """A free slot; waits for one."""
-        slot = self._free.get()
+    def borrow(self, avoid: Slot | None = None) -> Iterator[Slot]:
+        """A free slot; waits for one. ``avoid`` is taken only where there is no other.
+
+        Raises:
+            NoSlotError: every slot is lost; the message says how.
+        """
+        slot = self._take(avoid)
         try:
             yield slot
         finally:
-            self._free.put(slot)
+            with self._changed:
+                if not slot.is_lost:
+                    self._free.append(slot)
+                self._changed.notify_all()
+
+    def revive(self) -> None:
+        """Give slots that were lost over other work another chance."""
+        with self._changed:
+            lost = [slot for slot in self._slots if slot.is_lost]
+            for slot in lost:
+                slot.revive()
+            self._free.extend(lost)
 
     def close(self) -> None:
         for slot in self._slots:
             slot.close()
+
+    def _take(self, avoid: Slot | None) -> Slot:
+        with self._changed:
+            while True:
+                useful = [slot for slot in self._slots if not slot.is_lost]
+                if not useful:
+                    raise NoSlotError(f"no slot is left: {self._slots[-1].fault}")
+                wanted = [slot for slot in self._free if slot is not avoid or len(useful) == 1]
+                if wanted:
+                    self._free.remove(wanted[0])
+                    return wanted[0]
+                self._changed.wait()
 
 
 _CURRENT: ContextVar[SlotPool | None] = ContextVar("slot_pool", default=None)
@@ -92,12 +164,27 @@ def slot_pool(devices: tuple[Device, ...]) -> Iterator[SlotPool]:
     """
     outer = _CURRENT.get()
     if outer is not None and outer.devices == devices:
-        yield outer
+        outer.revive()
+        with _closed_when_interrupted(outer):
+            yield outer
         return
     pool = SlotPool(devices)
     token = _CURRENT.set(pool)
     try:
-        yield pool
+        with _closed_when_interrupted(pool):
+            yield pool
     finally:
         _CURRENT.reset(token)
         pool.close()
+
+
+@contextmanager
+def _closed_when_interrupted(pool: SlotPool) -> Iterator[None]:
+    """Ctrl-C and SIGTERM reach the main thread; the tasks' threads learn of it by their slots."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        pool.close()
+        raise

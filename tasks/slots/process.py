@@ -5,24 +5,27 @@ import multiprocessing.connection
 import os
 import signal
 import sys
-import tempfile
 import threading
+import traceback
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from multiprocessing.connection import Connection
+from typing import IO
 
-from filelock import FileLock, Timeout
-
-from shards.errors import InputError
+from shards.errors import InputError, NightmarkError
 from shards.reader import Shard
 from tasks.models.compiled import keep_programs
 from tasks.models.engine import Engine, ShardPredictions
 from tasks.models.lanes import Lanes, Stream
 from tasks.models.spec import Numerics, ResolvedModel, run_name
 from tasks.slots.devices import Device
+from tasks.slots.faults import is_poisoned
+from tasks.slots.locks import lock
 
 KEPT_MODELS = 4
-PATIENCE_SECONDS = 5.0
+TERMINATED = 128 + signal.SIGTERM
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,41 @@ class ShardJob:
         return (self.shard.path, shard, run, self.classes, self.batch_size)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """To a job: its predictions, or what it raised, or why this process must not go on."""
+
+    predictions: ShardPredictions | None = None
+    error: NightmarkError | RuntimeError | None = None
+    retired: str | None = None
+
+    def found(self) -> ShardPredictions:
+        """The predictions. Raises what the job raised."""
+        if self.predictions is None:
+            raise self.error or RuntimeError("an empty answer")
+        return self.predictions
+
+
+class _LeavingError(BaseException):
+    """This process was told to end, at a moment when it may."""
+
+
 @dataclass
 class _Slot:
     """The state of this process: it lives as long as the process does."""
 
     device: Device
-    lock: FileLock
+    locks: tuple[IO[bytes], ...] = ()
     engines: OrderedDict[tuple[str, int], Engine] = field(default_factory=OrderedDict)
     begun: dict[tuple[str, str, str, int, int], Stream[ShardPredictions]] = field(
         default_factory=dict
     )
     """Work on shards that were announced to follow, until they are asked for."""
     lanes: Lanes = field(init=False)
+    leaving: bool = False
+    """SIGTERM has come."""
+    may_leave: bool = False
+    """Nothing is being sent or received, so that leaving tears no message."""
 
     def __post_init__(self) -> None:
         self.lanes = Lanes(self.device.threads)
@@ -69,7 +95,27 @@ class _Slot:
 _SLOTS: list[_Slot] = []
 
 
-def start(device: Device) -> None:
+def serve(device: Device, link: "Connection[Answer, ShardJob]") -> None:
+    """Answer jobs until the other end closes, this process is told to end, or must not go on.
+
+    SIGTERM lets the batches in hand finish; the exit code is 143 then.
+    """
+    slot = _start(device)
+    try:
+        while _wait_for(link, slot):
+            answer = _answer(link.recv(), slot)
+            link.send(answer)
+            if answer.retired is not None:
+                break
+    except _LeavingError:
+        pass
+    except (EOFError, OSError):
+        return  # the flow is gone, and this process with it
+    if slot.leaving:
+        sys.exit(TERMINATED)
+
+
+def _start(device: Device) -> _Slot:
     """Take the device for this process: wait for its lock, bind threads and CUDA to it."""
     # Ctrl-C is for the flow's process, which ends this one; here it would look like a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -80,7 +126,50 @@ def start(device: Device) -> None:
     keep_programs()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(device.threads)
-    _SLOTS.append(_Slot(device, _locked(device)))
+    slot = _Slot(device, lock(device))
+    _SLOTS.append(slot)
+
+    def leave(*_: object) -> None:
+        slot.leaving = True
+        if slot.may_leave:
+            raise _LeavingError
+
+    signal.signal(signal.SIGTERM, leave)
+    return slot
+
+
+@contextmanager
+def _where_it_may_leave(slot: _Slot) -> Iterator[None]:
+    slot.may_leave = True
+    try:
+        if slot.leaving:
+            raise _LeavingError
+        yield
+    finally:
+        slot.may_leave = False
+
+
+def _wait_for(link: "Connection[Answer, ShardJob]", slot: _Slot) -> bool:
+    with _where_it_may_leave(slot):
+        return link.poll(None)
+
+
+def _answer(job: ShardJob, slot: _Slot) -> Answer:
+    try:
+        with _where_it_may_leave(slot):
+            return Answer(predict(job))
+    except _LeavingError:
+        slot.drop_begun()
+        slot.lanes.close()
+        return Answer(retired="it was told to end (SIGTERM)")
+    except Exception as error:
+        if is_poisoned(error):
+            return Answer(retired=f"the device is in a state that only a new process ends: {error}")
+        if isinstance(error, NightmarkError):
+            return Answer(error=error)
+        # Foreign exceptions may not survive the way to the other process.
+        told = "".join(traceback.format_exception(error))
+        return Answer(error=RuntimeError(f"in the engine process on {slot.device}:\n{told}"))
 
 
 def predict(job: ShardJob) -> ShardPredictions:
@@ -99,23 +188,6 @@ def predict(job: ShardJob) -> ShardPredictions:
     except InputError:
         slot.drop_begun()
         raise
-
-
-def lock_file(device: Device) -> Path:
-    """The lock that guards a device against other processes of this user."""
-    folder = Path(tempfile.gettempdir()) / f"nightmark-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / f"{device.kind}-{device.number}.lock"
-
-
-def _locked(device: Device) -> FileLock:
-    lock = FileLock(lock_file(device))
-    try:
-        lock.acquire(timeout=PATIENCE_SECONDS)
-    except Timeout:
-        sys.stderr.write(f"waiting for {device}: another nightmark process is using it\n")
-        lock.acquire()
-    return lock
 
 
 def _end_with_parent() -> None:

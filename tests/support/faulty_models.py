@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,13 +73,38 @@ def deadly() -> nn.Module:
     raise AssertionError("unreachable")
 
 
+# One black image is asked when a model is loaded; a fault is to come at work.
 def deadly_once(marker: str) -> nn.Module:
     """Kills the process that runs it if the file ``marker`` is there, and removes that file."""
 
     def answer(images: Tensor) -> Tensor:
-        if Path(marker).exists():
+        if images.any() and Path(marker).exists():
             Path(marker).unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+        return brightness(images)
+
+    return Answering(answer)
+
+
+def poisoned_once(marker: str) -> nn.Module:
+    """The CUDA context is lost if the file ``marker`` is there, which is removed then."""
+
+    def answer(images: Tensor) -> Tensor:
+        if images.any() and Path(marker).exists():
+            Path(marker).unlink()
+            raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+        return brightness(images)
+
+    return Answering(answer)
+
+
+def lingering(marker: str) -> nn.Module:
+    """Writes its process's id into the file ``marker``, once, and takes a second then."""
+
+    def answer(images: Tensor) -> Tensor:
+        if images.any() and not Path(marker).exists():
+            Path(marker).write_text(str(os.getpid()))
+            time.sleep(1)
         return brightness(images)
 
     return Answering(answer)

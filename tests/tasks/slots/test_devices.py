@@ -39,8 +39,47 @@ def test_a_kind_alone_is_its_first(machine: pytest.MonkeyPatch) -> None:
     assert find_devices(("cpu",)) == (Device("cpu", 0, 8),)
 
 
+def test_all_gpus_and_several_slots_on_one(machine: pytest.MonkeyPatch) -> None:
+    machine.setattr(devices, "_cuda_devices", lambda: 2)
+    assert find_devices(("cuda:all",)) == find_devices(("auto",))
+    assert find_devices(("cuda:1*2",)) == (Device("cuda", 1, 4, 0), Device("cuda", 1, 4, 1))
+    four = find_devices(("cuda:all*2",))
+    assert [str(device) for device in four] == ["cuda:0.0", "cuda:0.1", "cuda:1.0", "cuda:1.1"]
+    assert {device.threads for device in four} == {2}
+    assert find_devices(("cuda:0*2", "cuda:1"))[2] == Device("cuda", 1, 2)
+    assert find_devices(("cuda:0*1",)) == (Device("cuda", 0, 8),)
+
+
+def test_several_slots_on_the_cpu_are_its_shares(machine: pytest.MonkeyPatch) -> None:
+    assert find_devices(("cpu*2",)) == find_devices(("cpu:0", "cpu:1"))
+
+
 @pytest.mark.parametrize(
-    "name", ["gpu", "cpu:", "cpu:x", "cpu:-1", "CPU:0", "", "cuda:0:1", "cpu:0\n"]
+    "names", [("cuda:0", "cuda:0*2"), ("cuda:0*2", "cuda:0*3"), ("cuda:all", "cuda:1")]
+)
+def test_a_device_in_two_names(machine: pytest.MonkeyPatch, names: tuple[str, ...]) -> None:
+    machine.setattr(devices, "_cuda_devices", lambda: 2)
+    with pytest.raises(InputError, match="names a device twice"):
+        find_devices(names)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cpu:all",
+        "cpu:0*2",
+        "cuda:0*0",
+        "cuda:0*",
+        "auto*2",
+        "gpu",
+        "cpu:",
+        "cpu:x",
+        "cpu:-1",
+        "CPU:0",
+        "",
+        "cuda:0:1",
+        "cpu:0\n",
+    ],
 )
 def test_what_is_no_device(machine: pytest.MonkeyPatch, name: str) -> None:
     with pytest.raises(InputError, match="is no device; write auto, cpu:0 or cuda:0") as refused:
@@ -56,6 +95,8 @@ def test_auto_stands_alone(machine: pytest.MonkeyPatch) -> None:
 def test_a_gpu_that_is_not_there(machine: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="cuda:0 is not on this machine \\(0 CUDA devices\\)"):
         find_devices(("cuda:0",))
+    with pytest.raises(InputError, match="cuda:all is not on this machine"):
+        find_devices(("cuda:all",))
     machine.setattr(devices, "_cuda_devices", lambda: 2)
     with pytest.raises(InputError, match="cuda:2 is not on this machine \\(2 CUDA devices\\)"):
         find_devices(("cuda:0", "cuda:2"))

@@ -5,7 +5,6 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,9 @@ from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.models.engine import Engine
 from tasks.slots.devices import Device
-from tasks.slots.pool import ATTEMPTS, Slot, slot_pool
-from tasks.slots.process import ShardJob, lock_file
+from tasks.slots.locks import lock_file
+from tasks.slots.pool import ATTEMPTS, Slot, StoppedError, slot_pool
+from tasks.slots.process import ShardJob
 from tests.shards.made import FOLDER, build, made_source
 from tests.tasks.models.cifar import EXACT, faulty
 
@@ -48,9 +48,8 @@ def job(
 
 
 def child_of(slot: Slot) -> int:
-    assert slot._executor is not None
-    (pid,) = slot._executor._processes
-    return int(pid)
+    assert slot.pid is not None
+    return slot.pid
 
 
 def is_locked(device: Device) -> bool:
@@ -111,13 +110,65 @@ def test_a_slot_predicts_in_a_process_of_its_own(split: ShardedSplit, tmp_path: 
     assert here.scores.equals(found.scores)
 
 
-def test_a_process_that_dies_at_work_is_replaced(split: ShardedSplit, tmp_path: Path) -> None:
-    marker = tmp_path / "die once"
-    marker.touch()
-    work = job(split, "deadly_once", tmp_path, arguments={"marker": str(marker)})
+def test_a_process_that_is_lost_at_work_costs_no_shard(split: ShardedSplit, tmp_path: Path) -> None:
+    """Told to end, poisoned, killed: each time another process takes over."""
+    marker = tmp_path / "marker"
+    arguments = {"marker": str(marker)}
+    lost: list[int] = []
+
+    def terminate() -> None:
+        while not marker.exists() or not marker.read_text():
+            time.sleep(0.01)
+        os.kill(int(marker.read_text()), signal.SIGTERM)
+
     with slot_pool((CPU,)) as pool, pool.borrow() as slot:
-        assert slot.predict(work).predictions.num_rows == work.shard.rows.num_rows
-    assert not marker.exists()
+        terminating = threading.Thread(target=terminate)
+        terminating.start()
+        expected = slot.predict(job(split, "lingering", tmp_path, arguments=arguments)).predictions
+        terminating.join()
+        lost.append(int(marker.read_text()))
+        for factory in ("poisoned_once", "deadly_once"):
+            lost.append(child_of(slot))
+            work = job(split, factory, tmp_path, arguments=arguments)
+            assert slot.predict(work).predictions.equals(expected)
+            assert not marker.exists()
+            marker.touch()
+        marker.unlink()
+        lost.append(child_of(slot))
+        os.kill(lost[-1], signal.SIGTERM)
+        assert await_death(lost[-1]), "with nothing in hand it ends at once"
+        assert len(set(lost)) == len(lost)
+        assert all(await_death(pid) for pid in lost)
+        assert not slot.is_lost
+
+
+def test_a_closed_pool_interrupts_the_shard_in_hand(split: ShardedSplit, tmp_path: Path) -> None:
+    """What Ctrl-C and SIGTERM do to the threads of a flow."""
+    marker = tmp_path / "pid"
+    work = job(split, "lingering", tmp_path, arguments={"marker": str(marker)})
+    told: list[str] = []
+
+    def predict(slot: Slot) -> None:
+        with pytest.raises(StoppedError) as stopped:
+            slot.predict(work)
+        told.append(str(stopped.value))
+
+    def interrupted() -> None:
+        with slot_pool((CPU,)), slot_pool((CPU,)) as pool, pool.borrow() as slot:
+            thread = threading.Thread(target=predict, args=(slot,))
+            thread.start()
+            while not marker.exists():
+                time.sleep(0.01)
+            try:
+                raise KeyboardInterrupt
+            finally:
+                threads.append(thread)
+
+    threads: list[threading.Thread] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    threads[0].join(10)
+    assert told == ["interrupted; what is finished is kept, run again for the rest"]
 
 
 @pytest.mark.system
@@ -127,10 +178,10 @@ def test_a_job_that_always_kills_is_given_up(split: ShardedSplit, tmp_path: Path
         with pytest.raises(ShardError) as refused:
             slot.predict(work)
         message = str(refused.value)
-        assert message.startswith(f"the engine process on cpu:0 died {ATTEMPTS} times over ")
+        assert message.startswith(f"the engine process on cpu:0 was lost {ATTEMPTS} times over ")
         assert work.shard.entry.url in message
-        assert "with model deadly" in message
-        assert not isinstance(refused.value, BrokenProcessPool)
+        assert "with model deadly, the last time because it was killed (SIGKILL)" in message
+        assert "ran out of memory" in message
         sound = job(split, "sound", tmp_path)
         assert slot.predict(sound).predictions.num_rows == sound.shard.rows.num_rows
 

@@ -1,11 +1,9 @@
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from shards.errors import ModelError, ShardError
 from shards.reader import ShardedSplit
@@ -14,7 +12,7 @@ from tasks.models.engine import Engine
 from tasks.models.spec import run_name
 from tasks.slots import process
 from tasks.slots.devices import Device
-from tasks.slots.process import KEPT_MODELS, ShardJob, lock_file, predict
+from tasks.slots.process import KEPT_MODELS, ShardJob, predict
 from tests.shards.made import FOLDER, build, made_source
 from tests.tasks.models.cifar import EXACT, faulty
 
@@ -29,7 +27,7 @@ def private_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def slot() -> Iterator[process._Slot]:
     """This process as a slot, without the threads and the lock of a real one."""
-    here = process._Slot(CPU, FileLock(lock_file(CPU)))
+    here = process._Slot(CPU)
     process._SLOTS.append(here)
     yield here
     process._SLOTS.clear()
@@ -133,12 +131,6 @@ def test_a_model_that_cannot_be_loaded_is_not_kept(
     with pytest.raises(ModelError):
         predict(work)
     assert not slot.engines
-
-
-def test_the_lock_is_this_users_own(tmp_path: Path) -> None:
-    path = lock_file(Device("cuda", 2, 1))
-    assert path == tmp_path / f"nightmark-{os.getuid()}" / "cuda-2.lock"
-    assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_device_is_found_by_its_place_among_the_visible_ones(

@@ -105,7 +105,7 @@ def case(name: str, shared: Path, root: Path, images: int) -> Case:
     if name == "cifar10":
         source = CifarSource.open(shared / "cifar10", "test")
     else:
-        source = open_val_tar(shared / "imagenet" / "official")
+        source = open_val_tar(shared / "imagenet" / "official", "val")
     recipe = recipe_for(source, name, "val", PER_SHARD)
     for shard in range(recipe.shard_count):
         build_shard(source, store, name, recipe, shard)

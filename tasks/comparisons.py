@@ -1,9 +1,6 @@
 """Comparisons at rest: two stored evaluations → a comparison, and where it is kept."""
 
-import io
-
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shards.errors import InputError, ShardError
 from shards.manifest import SAMPLES_NAME
@@ -13,6 +10,7 @@ from tasks.metrics.aligned import MatchedBy, align
 from tasks.metrics.compare import Measured, compare
 from tasks.metrics.comparison import Comparison, Side
 from tasks.stored import StoredScoring
+from tasks.tables import read_table, table_bytes
 from tasks.targets.overlay import TargetOverlay
 from tasks.targets.rows import rows_under_targets, stored_overlay
 
@@ -66,9 +64,7 @@ def compare_stored(
 def store_comparison(store: Store, comparison: Comparison, changed: pa.Table) -> str:
     """Publish a comparison, its record last; returns its folder."""
     folder = comparison.candidate.pair.name.comparison(comparison.id)
-    sink = io.BytesIO()
-    pq.write_table(changed, sink, compression="zstd")
-    store.publish(f"{folder}/{CHANGED}", sink.getvalue())
+    store.publish(f"{folder}/{CHANGED}", table_bytes(changed))
     store.publish(f"{folder}/{RECORD}", comparison.to_json())
     return folder
 
@@ -116,4 +112,9 @@ def _digests(store: Store, shards_folder: str) -> pa.Table | None:
     path = f"{shards_folder}/{SAMPLES_NAME}"
     if not store.exists(path):
         return None
-    return pq.read_table(io.BytesIO(store.read(path)), columns=["key", "sha256"])
+    return read_table(
+        store,
+        path,
+        columns=("key", "sha256"),
+        advice="build the shards again, or remove their folder",
+    )

@@ -1,11 +1,9 @@
 """What earlier runs left under the artifact root: nights, evaluations and scorings, by name."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shards.errors import InputError, ShardError
 from shards.manifest import SAMPLES_NAME
@@ -18,6 +16,8 @@ from tasks.metrics.spec import ScoringSpec
 from tasks.metrics.summary import METRICS_REVISION
 from tasks.night import Night, Outcome
 from tasks.predictions.evaluation import Evaluation
+from tasks.predictions.schema import SCHEMA
+from tasks.tables import read_table, read_table_of
 
 REFERENCE_FORM = "write DATASET/SPLIT/MODEL, or DATASET/SPLIT/MODEL@ID of a night or an evaluation"
 
@@ -177,7 +177,7 @@ def prediction_tables(store: Store, evaluation: Evaluation) -> Iterator[pa.Table
         ShardError: a file is missing or unreadable.
     """
     for path in evaluation.predictions:
-        yield _read_parquet(store, path)
+        yield read_table_of(store, path, SCHEMA)
 
 
 def score_tables(store: Store, evaluation: Evaluation) -> Iterator[pa.Table]:
@@ -189,7 +189,8 @@ def score_tables(store: Store, evaluation: Evaluation) -> Iterator[pa.Table]:
     predictions = evaluation.pair.name.predictions(evaluation.run)
     scores = evaluation.pair.name.scores(evaluation.run)
     for path in evaluation.predictions:
-        yield _read_parquet(store, scores + path.removeprefix(predictions))
+        kept = scores + path.removeprefix(predictions)
+        yield read_table(store, kept, columns=("key", "probabilities"))
 
 
 def has_scores(store: Store, evaluation: Evaluation) -> bool:
@@ -211,17 +212,5 @@ def slicings_of(
     samples = pa.table({})
     if wanted:
         path = f"{evaluation.shards_folder}/{SAMPLES_NAME}"
-        samples = _read_parquet(store, path, advice="build the shards again")
+        samples = read_table(store, path, advice="build the shards again")
     return slice_samples(samples, spec, classes)
-
-
-def _read_parquet(store: Store, path: str, advice: str = "run the evaluation again") -> pa.Table:
-    where = store.locate(path)
-    try:
-        return pq.read_table(io.BytesIO(store.read(path)), partitioning=None)
-    except FileNotFoundError as error:
-        raise ShardError(f"{where} is missing; {advice}") from error
-    except (pa.ArrowException, OSError) as error:
-        raise ShardError(
-            f"{where} is not readable ({error}); remove the file and {advice}"
-        ) from error

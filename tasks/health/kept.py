@@ -1,22 +1,22 @@
 """Signatures and copies at rest: what a night computes once, however often it runs."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shards.errors import ShardError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
-from tasks.health.copies import Copies, FoundCopies, copies_id
+from tasks.health.copies import PAIRS_SCHEMA, Copies, FoundCopies, copies_id
 from tasks.health.signatures import SCHEMA, SIGNATURE_REVISION, Signatures
 from tasks.layout import copies_folder, shard_file, signature_file, signature_folder
+from tasks.tables import read_table_of, table_bytes
 
 BLOCK = 10_000
 """Images compared at a time."""
 RECORD, PAIRS = "copies.json", "pairs.parquet"
+SEARCH_AGAIN = "remove its folder too, and search again"
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,16 @@ class SignatureStore:
         return [shard for shard in shards if shard_file(shard.entry.sha256) not in there]
 
     def write(self, shard: Shard, table: pa.Table) -> None:
-        self.store.publish(self.path(shard), _parquet(table))
+        self.store.publish(self.path(shard), table_bytes(table))
 
     def read(self, shard: Shard) -> pa.Table:
         """A table of ``SCHEMA``. Raises ShardError."""
         path = self.path(shard)
-        where = self.store.locate(path)
-        try:
-            table = pq.read_table(io.BytesIO(self.store.read(path)), partitioning=None)
-        except FileNotFoundError as error:
-            raise ShardError(f"signatures {where} are missing; run again") from error
-        except (pa.ArrowException, OSError) as error:
+        table = read_table_of(self.store, path, SCHEMA, advice="run again")
+        if not table["key"].equals(shard.rows["key"]):
             raise ShardError(
-                f"signatures {where} are not readable ({error}); remove the file and run again"
-            ) from error
-        if not table.schema.equals(SCHEMA) or not table["key"].equals(shard.rows["key"]):
-            raise ShardError(
-                f"signatures {where} do not fit shard {shard.entry.url}; remove the file and run "
-                f"again"
+                f"signatures {self.store.locate(path)} do not fit shard {shard.entry.url}; remove "
+                f"the file and run again"
             )
         return table
 
@@ -81,7 +73,7 @@ class SplitBlocks:
 def write_copies(store: Store, found: FoundCopies) -> None:
     """Publish the pairs and, last, the record."""
     folder = copies_folder(found.record.id)
-    store.publish(f"{folder}/{PAIRS}", _parquet(found.pairs))
+    store.publish(f"{folder}/{PAIRS}", table_bytes(found.pairs))
     store.publish(f"{folder}/{RECORD}", found.record.to_json())
 
 
@@ -92,11 +84,7 @@ def read_copies(store: Store, copies: str) -> FoundCopies | None:
     if not store.exists(path):
         return None
     record = Copies.from_json(store.read(path), store.locate(path))
-    where = store.locate(f"{folder}/{PAIRS}")
-    try:
-        pairs = pq.read_table(io.BytesIO(store.read(f"{folder}/{PAIRS}")))
-    except (FileNotFoundError, pa.ArrowException) as error:
-        raise ShardError(f"{where} is not readable ({error}); remove its folder") from error
+    pairs = read_table_of(store, f"{folder}/{PAIRS}", PAIRS_SCHEMA, advice=SEARCH_AGAIN)
     return FoundCopies(record, pairs)
 
 
@@ -104,9 +92,3 @@ def copies_between(split: ShardedSplit, other: ShardedSplit) -> FoundCopies | No
     """What was found of one split in another before, or None. Raises ShardError."""
     digests = (split.manifest.digests.images, other.manifest.digests.images)
     return read_copies(split.store, copies_id(*digests))
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue()

@@ -1,13 +1,11 @@
 """Rows under their targets → a scoring. What a night does, and what rescoring repeats."""
 
-import io
 from collections.abc import Iterable, Iterator
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from shards.errors import InputError, ShardError
@@ -24,6 +22,7 @@ from tasks.predictions.columns import matrix_of
 from tasks.predictions.evaluation import Evaluation
 from tasks.predictions.schema import score_precision
 from tasks.stored import StoredScoring, has_scores, score_tables, slicings_of
+from tasks.tables import table_bytes
 from tasks.targets.overlay import Overlaid, OverlayCounts, TargetOverlay
 from tasks.targets.retarget import Retargeted
 from tasks.targets.rows import class_scores, publish_overlay, retargeted_tables
@@ -100,8 +99,8 @@ def score_and_publish(
     scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec, ranking, checks, slices)
     folder = pair.scoring(scoring.id)
     if ranking is not None:
-        store.publish(f"{folder}/curves.parquet", _parquet(ranking.points))
-    store.publish(f"{folder}/tallies.parquet", _parquet(tallies_table(tallies)))
+        store.publish(f"{folder}/curves.parquet", table_bytes(ranking.points))
+    store.publish(f"{folder}/tallies.parquet", table_bytes(tallies_table(tallies)))
     store.publish(f"{folder}/metrics.json", scoring.to_json())
     return scoring
 
@@ -140,9 +139,3 @@ def _ranking(
     except ValueError as error:
         where = store.locate(evaluation.pair.name.scores(evaluation.run))
         raise ShardError(f"{where}: {error}; remove it and run the evaluation again") from error
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(table, sink)
-    return sink.getvalue()

@@ -1,11 +1,9 @@
 """The prediction rows of a stored evaluation under other targets than its dataset's."""
 
-import io
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from shards.errors import ShardError
 from shards.store import Store
@@ -14,6 +12,7 @@ from tasks.metrics.scoring import Scoring
 from tasks.metrics.threshold import ClassScores
 from tasks.predictions.evaluation import Evaluation
 from tasks.stored import has_scores, prediction_tables, score_tables
+from tasks.tables import read_table_of, table_bytes
 from tasks.targets.overlay import KIND, SCHEMA, TargetOverlay
 from tasks.targets.retarget import Retargeted, retarget
 
@@ -83,9 +82,7 @@ def publish_overlay(store: Store, split: SplitName, overlay: TargetOverlay) -> N
     path = overlay.path(split)
     if not store.exists(path):
         rows = overlay.rows.replace_schema_metadata({KIND: overlay.kind.encode()})
-        sink = io.BytesIO()
-        pq.write_table(rows, sink)
-        store.publish(path, sink.getvalue())
+        store.publish(path, table_bytes(rows))
 
 
 def stored_overlay(store: Store, scoring: Scoring) -> TargetOverlay | None:
@@ -99,16 +96,9 @@ def stored_overlay(store: Store, scoring: Scoring) -> TargetOverlay | None:
         return None
     path = scoring.pair.name.split.targets(said.digest)
     where = store.locate(path)
-    try:
-        table = pq.read_table(io.BytesIO(store.read(path)), partitioning=None)
-    except FileNotFoundError as error:
-        raise ShardError(f"{where} is missing; give the file of targets again") from error
-    except (pa.ArrowException, OSError) as error:
-        raise ShardError(
-            f"{where} is not readable ({error}); remove it and give the file of targets again"
-        ) from error
+    table = read_table_of(store, path, SCHEMA, advice="give the file of targets again")
     overlay = TargetOverlay(
-        said.kind, table.cast(SCHEMA), said.file, said.file_sha256, subset=bool(said.foreign)
+        said.kind, table, said.file, said.file_sha256, subset=bool(said.foreign)
     )
     if overlay.digest != said.digest:
         raise ShardError(f"{where} was altered; remove it and give the file of targets again")

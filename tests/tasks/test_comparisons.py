@@ -92,3 +92,13 @@ def test_of_several_acceptable_labels_each_side_may_have_another(store: Store) -
     assert found.both_right + found.broken == rescore(store, old, overlay).metric("top1").hits
     assert found.both_right + found.fixed == rescored.scoring.metric("top1").hits
     assert found.retargeted == 0
+
+
+def test_damaged_digests_of_shards_are_one_sentence(store: Store, tmp_path: Path) -> None:
+    old = evaluated(store, "old", 1, keys=KEYS)
+    new = evaluated(store, "new", 2, keys=[*KEYS[:50], *(f"n{row}" for row in range(10))])
+    folder = tmp_path / new.evaluation.shards_folder
+    folder.mkdir(parents=True)
+    (folder / "samples.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(ShardError, match=r"samples\.parquet is not readable"):
+        compare_stored(store, old, new)

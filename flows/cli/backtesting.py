@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from conf.loading import load_with_models
-from flows.cli.console import OUT
+from flows.cli.console import OUT, figures_table, print_table
 from shards.store import Store
 from tasks.gates.backtest import Replayed, Unreadable, backtest
 from tasks.gates.sentences import VerdictState
@@ -54,7 +53,7 @@ def gate_backtest(
 def _print_nights(replayed: Sequence[Replayed]) -> None:
     if not replayed:
         return
-    table = _table("night", "pair", "gate", "now", "then")
+    table = figures_table(names=("night", "pair", "gate", "now", "then"), figures=())
     for entry in replayed:
         table.add_row(
             escape(entry.night),
@@ -63,7 +62,7 @@ def _print_nights(replayed: Sequence[Replayed]) -> None:
             _word(entry.verdict.state),
             "not in the plan" if entry.then is None else _word(entry.then),
         )
-    OUT.print(table)
+    print_table(table)
     OUT.print()
 
 
@@ -85,13 +84,6 @@ def _print_counts(replayed: Sequence[Replayed]) -> None:
             markup=False,
             soft_wrap=True,
         )
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
 
 
 def _word(state: VerdictState) -> str:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from flows.cli.console import OUT, say
+from flows.cli.console import OUT, figures_table, print_table, say
 from shards.store import Store
 from tasks.comparisons import CHANGED, compare_stored, store_comparison
 from tasks.metrics.change import Change
@@ -27,6 +26,7 @@ from tasks.metrics.words import figure, metric_title
 from tasks.stored import REFERENCE_FORM, find_scored
 
 commands = typer.Typer()
+TABLE_WIDTH = 106
 RootOption = Annotated[str, typer.Option(help="The artifact root.", envvar="NIGHTMARK_ROOT")]
 
 
@@ -60,15 +60,14 @@ def compare(
 
 
 def _print_overall(changes: Sequence[Change]) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("metric", no_wrap=True)
-    for heading in ("baseline", "candidate", "difference", "95 %", "fixed", "broken"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("exact test", no_wrap=True)
+    table = figures_table(
+        names=("metric",),
+        figures=("baseline", "candidate", "difference", "95 %", "fixed", "broken", "exact test"),
+    )
     for change in changes:
         table.add_row(escape(metric_title(change.metric)), *_cells(change))
     OUT.print()
-    OUT.print(table)
+    print_table(table, TABLE_WIDTH)
     OUT.print()
 
 

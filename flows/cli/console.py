@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -19,7 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from shards.errors import NightmarkError
+from shards.errors import InputError, NightmarkError
 from shards.store import Store
 from tasks.gates.overrides import override_notes
 from tasks.metrics.metric import Metric
@@ -44,6 +46,7 @@ EXIT_CODES: dict[OutcomeState, int] = {
     "incomplete": 3,
     "inconclusive": 4,
 }
+LEAST_WIDTH = 80
 # A log has no width of its own; a table cut at 80 columns would hide the verdict.
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 ERR = Console(stderr=True, highlight=False)
@@ -143,15 +146,52 @@ def say(*sentences: str) -> None:
         OUT.print(sentence, markup=False, soft_wrap=True)
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """A file that the user asked for, outside the artifact root.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def figures_table(*, names: Sequence[str], figures: Sequence[str]) -> Table:
+    """An empty table: columns of names, which may be folded, then of figures, which may not."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for figure in figures:
+        table.add_column(figure, justify="right", no_wrap=True)
+    return table
+
+
+def print_table(table: Table, least_width: int = LEAST_WIDTH) -> None:
+    """On a narrower terminal lines are broken at its edge: nothing is ever cut off."""
+    OUT.print(_AtLeast(table, least_width), crop=False)
+
+
+@dataclass(frozen=True)
+class _AtLeast:
+    """A table that rich does not squeeze below a width."""
+
+    table: Table
+    width: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max(options.max_width, self.width)
+        yield from console.render(self.table, options.update(width=width))
+
+
 def print_outcomes(store: Store, outcomes: tuple[Outcome, ...]) -> None:
     """The table models x datasets, then a line per pair that says why."""
     scorings = read_scorings(store, outcomes)
     overrides = override_notes(store, outcomes, datetime.now(UTC))
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("dataset", "model"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("top-1", "95 %", "top-5", "95 %", "n"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = figures_table(
+        names=("dataset", "model"), figures=("top-1", "95 %", "top-5", "95 %", "n")
+    )
     table.add_column("verdict", no_wrap=True)
     for outcome in outcomes:
         scoring = scorings.get(str(outcome.pair))
@@ -166,7 +206,7 @@ def print_outcomes(store: Store, outcomes: tuple[Outcome, ...]) -> None:
             f"[{STATE_STYLES[outcome.state]}]{outcome.state}[/]",
         )
     OUT.print()
-    OUT.print(table)
+    print_table(table)
     OUT.print()
     for outcome in outcomes:
         _print_reasons(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import OUT
+from flows.cli.console import say
 from shards.errors import InputError
 from shards.store import Store
 from tasks.gates.decisions import (
@@ -19,7 +19,7 @@ from tasks.gates.decisions import (
     revocation,
 )
 from tasks.gates.promotion import check_promotable, failed_gates, judged_in
-from tasks.layout import PairName
+from tasks.layout import DECISIONS, PairName
 from tasks.records import Pair
 from tasks.stored import REFERENCE_FORM, StoredScoring, find_scored, parse_pair
 
@@ -63,8 +63,7 @@ def pin(
     store, now = Store.at(root), datetime.now(UTC)
     stored = find_scored(store, reference)
     own = stored.evaluation.pair
-    pair = own if model is None else own.model_copy(update={"model": model})
-    pair = Pair.of(parse_pair(str(pair)))
+    pair = own if model is None else Pair.of(parse_pair(f"{own.name.split}/{model}"))
     _record(store, _decide(stored, "pin", pair, (who, why), now))
 
 
@@ -121,8 +120,10 @@ def decisions(
     """List who decided what, and what each pair is compared with."""
     store = Store.at(root)
     pairs = list(all_pairs(store)) if pair is None else [parse_pair(pair)]
-    if not any(_print(store, found) for found in pairs):
-        OUT.print(f"{store.locate('decisions')}: nothing was decided yet", soft_wrap=True)
+    decided = [found for found in pairs if _print(store, found)]
+    if not decided:
+        about = "" if pair is None else f" about {pair}"
+        say(f"{store.locate(DECISIONS)}: nothing was decided yet{about}")
 
 
 def _decide(
@@ -155,24 +156,22 @@ def _decide(
 
 def _record(store: Store, decision: Decision) -> None:
     where = record(store, decision)
-    OUT.print(f"{decision.kind} {decision.pair}: {decision.id}", markup=False, soft_wrap=True)
+    say(f"{decision.kind} {decision.pair}: {decision.id}")
     baseline = read_decisions(store, decision.pair.name).baseline()
-    OUT.print(_baseline_line(decision.pair.name, baseline), markup=False, soft_wrap=True)
-    OUT.print(f"Recorded: {where}", markup=False, soft_wrap=True)
+    say(_baseline_line(decision.pair.name, baseline))
+    say(f"Recorded: {where}")
 
 
 def _print(store: Store, pair: PairName) -> bool:
     known, now = read_decisions(store, pair), datetime.now(UTC)
     if not known:
         return False
-    OUT.print(_baseline_line(pair, known.baseline()), markup=False, soft_wrap=True)
+    say(_baseline_line(pair, known.baseline()))
     for decision in known:
         about = decision.revokes or f"{decision.evaluation}"
         gates = f" ({'; '.join(decision.gates)})" if decision.gates else ""
         said = known.sentence(decision, now)
-        OUT.print(
-            f"  {decision.id}  {decision.kind} {about}{gates}: {said}", markup=False, soft_wrap=True
-        )
+        say(f"  {decision.id}  {decision.kind} {about}{gates}: {said}")
     return True
 
 

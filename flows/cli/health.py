@@ -8,7 +8,7 @@ import pyarrow.csv
 import typer
 
 from conf.loading import load
-from flows.cli.console import OUT, say, working
+from flows.cli.console import OUT, say, working, write_file
 from shards.errors import InputError
 from shards.reader import ShardedSplit
 from shards.store import Store
@@ -103,6 +103,11 @@ def leakage(
 
 
 def _training(store: Store, stored: StoredScoring, trained: StoredScoring) -> Training:
+    if trained.scoring.pair.name.split == stored.scoring.pair.name.split:
+        raise InputError(
+            f"--train {trained.scoring.pair} is what is examined; name the evaluation of the "
+            f"images that the model was trained on"
+        )
     if trained.evaluation.model_fingerprint != stored.evaluation.model_fingerprint:
         raise InputError(
             f"{trained.scoring.pair} is of another version of the model than "
@@ -133,18 +138,16 @@ def _export(
     pairs: Path | None,
     sheet: Path | None,
 ) -> None:
-    try:
-        if pairs is not None:
-            with pa.OSFile(str(pairs), "wb") as file:
-                pyarrow.csv.write_csv(found.pairs, file)
-            say(f"Pairs: {pairs}")
-        if sheet is not None:
-            split = ShardedSplit.open(store, folder)
-            other = ShardedSplit.open(store, other_folder)
-            sheet.write_bytes(contact_sheet(shown_pairs(found, split, other)))
-            say(f"Contact sheet: {sheet}")
-    except OSError as error:
-        raise InputError(f"{error.filename or pairs}: {error.strerror or error}") from error
+    if pairs is not None:
+        table = pa.BufferOutputStream()
+        pyarrow.csv.write_csv(found.pairs, table)
+        write_file(pairs, table.getvalue().to_pybytes())
+        say(f"Pairs: {pairs}")
+    if sheet is not None:
+        split = ShardedSplit.open(store, folder)
+        other = ShardedSplit.open(store, other_folder)
+        write_file(sheet, contact_sheet(shown_pairs(found, split, other)))
+        say(f"Contact sheet: {sheet}")
 
 
 def _print_finding(finding: Finding) -> None:

@@ -11,7 +11,7 @@ import typer
 from conf.loading import load, load_with_models
 from conf.plan import ModelPlan, Plan
 from flows.cli import environment
-from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, working
+from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, say, working
 from flows.cli.profiling import print_profile
 from shards.errors import InputError
 from shards.store import Store
@@ -123,7 +123,10 @@ def report(
 def nights(root: RootOption = "artifacts") -> None:
     """List the stored nights, the newest last."""
     store = Store.at(root)
-    for name in finished_nights(store):
+    names = finished_nights(store)
+    if not names:
+        say(f"{store.locate('')}: there is no night yet; run `nightmark night`")
+    for name in names:
         found = read_record(store, name)
         OUT.print(f"{name}  {found.plan}  {found.state}", markup=False)
 

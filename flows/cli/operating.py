@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from flows.cli.console import OUT
+from flows.cli.console import OUT, figures_table, print_table, write_file
 from shards.errors import InputError
 from shards.sample import ClassList
 from shards.sources.builtin import label_index
@@ -74,7 +73,7 @@ def find_operating_point(
     for sentence in point_sentences(point):
         OUT.print(sentence, markup=False, soft_wrap=True)
     if to is not None:
-        to.write_bytes(point.to_json())
+        write_file(to, point.to_json())
         OUT.print(f"Written: {to}", markup=False, soft_wrap=True)
 
 
@@ -120,9 +119,9 @@ def _index(classes: ClassList, label: str, reference: str) -> int:
 
 def _print_curve(scores: ClassScores) -> None:
     curve = list(scores.curve())
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("recall at least", "recall", "precision", "called", "threshold"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = figures_table(
+        names=(), figures=("recall at least", "recall", "precision", "called", "threshold")
+    )
     for level in LEVELS:
         at = choose(curve, scores.support, Wanted(metric="recall", value=level))
         if at is not None:
@@ -134,4 +133,4 @@ def _print_curve(scores: ClassScores) -> None:
                 f"{at.threshold:.6g}",
             )
     if table.row_count:
-        OUT.print(table)
+        print_table(table)

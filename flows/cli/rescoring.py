@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
-from rich.table import Table
 
 from conf.asking import asked_for
 from conf.loading import load_with_models
 from conf.plan import Plan
-from flows.cli.console import ERR, OUT, STATE_STYLES
+from flows.cli.console import ERR, OUT, STATE_STYLES, figures_table, print_table
 from shards.errors import InputError
 from shards.store import Store
 from tasks.gates.against import against_baseline
@@ -151,10 +150,7 @@ def _state(store: Store, plan: Plan, stored: StoredScoring) -> OutcomeState:
 
 def _print(store: Store, rescored: Rescored) -> None:
     old, new = rescored.old, rescored.new
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column(str(new.pair), no_wrap=True)
-    for heading in ("before", "now", "change"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = figures_table(names=(str(new.pair),), figures=("before", "now", "change"))
     for name in SHOWN:
         before, now = old.metric(name), new.metric(name)
         table.add_row(metric_title(name), *map(_cell, (before, now)), _change(before, now))
@@ -165,7 +161,7 @@ def _print(store: Store, rescored: Rescored) -> None:
         earlier, today = rescored.verdicts
         changed = "changed" if earlier not in (None, today) else ""
         table.add_row("Verdict", *map(_styled, rescored.verdicts), changed)
-    OUT.print(table)
+    print_table(table)
     if old.metrics_revision != new.metrics_revision:
         OUT.print(f"Metrics revision {old.metrics_revision} before, {new.metrics_revision} now.")
     for sentence in () if new.overlaid is None else overlaid_sentences(new.overlaid):

@@ -148,3 +148,36 @@ def test_a_reason_is_mandatory(store: Store, nightmark: Command, capsys: Printed
 def test_without_decisions_it_is_said(store: Store, nightmark: Command, capsys: Printed) -> None:
     assert nightmark("decisions") == 0
     assert "nothing was decided yet" in capsys.readouterr().out
+
+
+def test_the_decisions_of_every_pair_are_listed(
+    store: Store, nightmark: Command, capsys: Printed
+) -> None:
+    for model in ("first", "second"):
+        evaluated(store, model=model)
+        assert nightmark("pin", f"made/test/{model}", *WHY) == 0
+    capsys.readouterr()
+    assert nightmark("decisions") == 0
+    listed = capsys.readouterr().out
+    assert "made/test/first: the baseline is" in listed
+    assert "made/test/second: the baseline is" in listed
+
+
+def test_a_pin_for_what_is_no_name_is_refused(
+    store: Store, nightmark: Command, capsys: Printed
+) -> None:
+    evaluated(store)
+    for name in ("../net", "<script>", "a/b", ""):
+        assert nightmark("pin", NET, "--for", name, *WHY) == 2
+    assert "names no evaluation" in capsys.readouterr().err
+    assert not read_decisions(store, pair_name("net"))
+
+
+def test_no_decision_about_a_pair_is_said_of_that_pair(
+    store: Store, nightmark: Command, capsys: Printed
+) -> None:
+    evaluated(store)
+    assert nightmark("pin", NET, *WHY) == 0
+    capsys.readouterr()
+    assert nightmark("decisions", "made/test/other") == 0
+    assert "nothing was decided yet about made/test/other" in capsys.readouterr().out

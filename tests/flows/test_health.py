@@ -14,8 +14,10 @@ from conf.loading import load
 from conf.locations import in_package
 from flows.evaluate import evaluate
 from flows.nightly import nightly
+from shards.store import Store
 from tasks.health.finding import TITLES, Finding
 from tasks.night import Night, Outcome
+from tests.support.stored import logits, pair_name, store_evaluation
 from tests.tasks.health.images import scenes
 
 PLAN = Path(__file__).parents[1] / "plans" / "small.yaml"
@@ -155,3 +157,24 @@ def _copied(path: Path) -> int:
     return (
         record["exact"] + record["near"] if record["images_digest"] != record["other_digest"] else 0
     )
+
+
+def test_what_is_examined_is_not_what_was_trained_on(
+    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = np.arange(40) % 4
+    scores = logits(targets, 4, skill=2, seed=1)
+    store_evaluation(Store.at(root), pair_name("net"), scores, targets.tolist())
+    assert nightmark("health", "made/test/net", "--train", "made/test/net") == 2
+    assert "name the evaluation of the images that the model was trained on" in (
+        capsys.readouterr().err
+    )
+
+
+def test_pairs_that_cannot_be_written_are_one_sentence(
+    root: Path, plan: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "no such folder" / "pairs.csv"
+    assert nightmark("leakage", plan, "--dataset", "cifar10", "--pairs", file) == 2
+    said = capsys.readouterr().err
+    assert f"nightmark: {file} cannot be written: No such file or directory" in said

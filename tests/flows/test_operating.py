@@ -122,3 +122,14 @@ def test_a_point_that_cannot_be_used_makes_its_pairs_unusable(
     assert nightmark("night", SMALL, *gone) == 2
     assert "gone.json: No such file" in capsys.readouterr().out
     assert not list(root.glob("predictions/**/*.parquet")), "told before anything is predicted"
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(
+    root: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_one(root)
+    file = tmp_path / "no such folder" / "otter.json"
+    wish = ("--class", "class 1", "--recall", "0.9")
+    assert nightmark("operating-point", "made/test/m", *wish, "--to", file) == 2
+    said = capsys.readouterr().err
+    assert said == f"nightmark: {file} cannot be written: No such file or directory\n"

@@ -45,10 +45,15 @@ def class_imbalance(scoring: Scoring) -> Finding:
     accuracy, balanced = (metric.value or 0.0 for metric in metrics[:2])
     absent = len(support) - len(present)
     left = f" {counted(absent, 'class has', 'classes have')} no image at all." if absent else ""
-    sentence = (
+    spread = (
         f"{names[large]} has {counted(int(support[large]), 'image')}, {names[small]} "
         f"{support[small]:,}: a ratio of {ratio:.3g}. The {len(present):,} classes with images are "
-        f"as even as {effective:.3g} equal ones. Plain accuracy is {figure('top1', accuracy)}, the "
+        f"as even as {effective:.3g} equal ones."
+    )
+    if ratio == 1:
+        spread = f"Each of {len(present):,} classes has {counted(int(support[large]), 'image')}."
+    sentence = (
+        f"{spread} Plain accuracy is {figure('top1', accuracy)}, the "
         f"mean over classes {figure('top1', balanced)}.{left}"
     )
     if ratio >= RATIO:

@@ -7,6 +7,7 @@ from tasks.health.copies import FoundCopies
 from tasks.health.evidence import copied_share, image_pairs, share_text
 from tasks.health.finding import Evidence, Finding
 from tasks.metrics.change import Change, Tally, unpaired_change
+from tasks.metrics.comparison_words import change_text
 from tasks.metrics.words import counted, figure
 
 ADVICE = (
@@ -74,10 +75,8 @@ def _effect_text(effect: Effect | None, change: Change | None) -> str:
     if effect is None or change is None or change.difference is None or not effect.copied.n:
         return ""
     on_copies, rest = effect.copied, effect.rest
-    low, high = (100 * (bound or 0.0) for bound in (change.low, change.high))
     return (
         f" Of these {on_copies.hits:,} of {on_copies.n:,} are right "
         f"({100 * on_copies.hits / on_copies.n:.1f} %), of the others "
-        f"{100 * rest.hits / rest.n:.1f} %: {100 * change.difference:+.1f} points (95 % interval "
-        f"{low:+.1f} to {high:+.1f})."
+        f"{100 * rest.hits / rest.n:.1f} %: {change_text(change)}."
     )

@@ -3,6 +3,7 @@
 from tasks.gates.sentences import with_interval
 from tasks.health.finding import Check, Evidence, Finding
 from tasks.metrics.change import Tally, unpaired_change
+from tasks.metrics.comparison_words import change_text
 from tasks.metrics.scoring import Scoring
 
 GAP = 0.03
@@ -30,17 +31,12 @@ def overfitting(test: Scoring, train: Scoring) -> Finding:
     change = unpaired_change(
         "top1", Tally(hits=on_train.hits, n=on_train.n), Tally(hits=on_test.hits, n=on_test.n)
     )
-    gap, low, high = change.difference or 0.0, change.low or 0.0, change.high or 0.0
     sentence = (
         f"Top-1 is {with_interval(on_train, train.confidence)} on training images "
         f"({train.pair.name.split}) and {with_interval(on_test, test.confidence)} here: "
-        f"{_points(gap)} points (95 % interval {_points(low)} to {_points(high)})."
+        f"{change_text(change)}."
     )
     evidence = Evidence(metrics=(on_test, on_train), changes=(change,))
-    if low > GAP:
+    if change.low is not None and change.low > GAP:
         return Finding.warning(check, sentence, evidence, ADVICE)
     return Finding.info(check, sentence, evidence)
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}"

@@ -6,7 +6,7 @@ from tasks.health.finding import Finding
 from tasks.health.words import evidence_lines
 from tasks.report.view import HealthRow
 
-BADGES = {"warn": ("warning", "!", "look at this"), "info": ("passed", "✓", "nothing found")}
+BADGES = {"warn": ("warning", "!", "look at this"), "info": ("passed", "✓", "no warning")}
 NOT_CHECKED = ("not_applicable", "—", "not checked")
 
 

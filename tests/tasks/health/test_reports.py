@@ -52,7 +52,7 @@ def test_warnings_come_first_and_what_was_not_checked_last() -> None:
             leak(),
         )
     )
-    assert [row.word for row in rows] == ["look at this", "nothing found", "not checked"]
+    assert [row.word for row in rows] == ["look at this", "no warning", "not checked"]
 
 
 def test_evidence_is_shown_in_words_and_counted() -> None:

@@ -23,7 +23,10 @@ def read_table(
     where = store.locate(path)
     try:
         return pq.read_table(
-            io.BytesIO(store.read(path)), columns=columns and list(columns), partitioning=None
+            io.BytesIO(store.read(path)),
+            columns=columns and list(columns),
+            partitioning=None,
+            page_checksum_verification=True,
         )
     except FileNotFoundError as error:
         raise ShardError(f"{where} is missing; {advice}") from error

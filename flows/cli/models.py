@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from conf.loading import load
 from conf.plan import Plan
-from flows.cli.console import EXIT_CODES, OUT, say, working
+from flows.cli.console import EXIT_CODES, OUT, figures_table, print_table, say, working
 from shards.errors import InputError
 from shards.store import Store
 from tasks.model_history import since_last_evaluation
@@ -18,6 +17,7 @@ from tasks.parity.words import conclusion, difference_text
 from tasks.progress import Advance, Outline, listening
 
 commands = typer.Typer()
+TABLE_WIDTH = 120
 UNUSABLE = 2
 PlanArgument = Annotated[Path, typer.Argument(help="The plan, a YAML file.", show_default=False)]
 SetOption = Annotated[
@@ -118,10 +118,10 @@ class _Trials:
 
 
 def _print_rivals(parity: Parity) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("variant", no_wrap=True)
-    for heading in ("right", "difference (95 % together)", "fixed", "broken", "p corrected"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = figures_table(
+        names=("variant",),
+        figures=("right", "difference (95 % together)", "fixed", "broken", "p corrected"),
+    )
     table.add_column("proven")
     table.add_row("as configured", f"{parity.base.right:,} of {parity.n:,}", "", "", "", "", "")
     for rival in parity.rivals:
@@ -136,7 +136,7 @@ def _print_rivals(parity: Parity) -> None:
             proven,
         )
     OUT.print()
-    OUT.print(table)
+    print_table(table, TABLE_WIDTH)
     for trial in parity.faults:
         say(f"{trial.variant}: cannot be tried: {trial.fault}")
     OUT.print()

@@ -1,8 +1,6 @@
 """``nightmark evaluate --profile``: what each layer of the inference cost."""
 
-from rich.table import Table
-
-from flows.cli.console import OUT
+from flows.cli.console import OUT, figures_table, print_table
 from tasks.models.cost import layers
 from tasks.night import Work
 
@@ -13,13 +11,10 @@ def print_profile(work: Work) -> None:
     if not images:
         OUT.print("Profile: no image was predicted now, so there is nothing to measure.")
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("layer", no_wrap=True)
-    for heading in ("seconds", "per image", "share of wall time"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = figures_table(names=("layer",), figures=("seconds", "per image", "share of wall time"))
     for layer in layers(work.cost, work.seconds, work.slots):
         share = "-" if layer.share is None else f"{100 * layer.share:.1f} %"
         each = f"{1e6 * layer.seconds / images:,.0f} µs"
         table.add_row(layer.name, f"{layer.seconds:.2f}", each, share)
     OUT.print()
-    OUT.print(table)
+    print_table(table)

@@ -97,7 +97,8 @@ def _of_classes(
     )
     shown = 1 if gate.scope == "worst_class" else SHOWN
     worst = tuple(change for _, change in ranked[:shown])
-    counts = Judged(len(judged), states.count(state), left_out=0)
+    is_measured = bool(worst) and worst[0].difference is not None
+    counts = Judged(len(judged), states.count(state), left_out=0, is_measured=is_measured)
     return Verdict(
         gate=gate,
         state=state,

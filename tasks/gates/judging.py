@@ -59,9 +59,11 @@ def _judge_many(gate: Gate, metrics: Sequence[Metric], scoring: Scoring, is_name
     state = worst_of(states or ["inconclusive"] * bool(metrics))
     ranked = sorted(zip(states, judged, strict=True), key=lambda pair: _badness(gate, *pair))
     of = ("slice", "slices") if gate.scope == "slice" else ("class", "classes")
-    counts = Judged(len(judged), states.count(state), len(metrics) - len(judged), of)
     shown = 1 if gate.scope == "worst_class" else SHOWN
     evidence = tuple(metric for _, metric in ranked[:shown])
+    is_measured = bool(evidence) and evidence[0].value is not None
+    left_out = len(metrics) - len(judged)
+    counts = Judged(len(judged), states.count(state), left_out, of, is_measured)
     return Verdict(
         gate=gate,
         state=state,

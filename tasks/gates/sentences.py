@@ -77,12 +77,14 @@ class Judged:
 
     Attributes:
         of: what is counted, singular and plural.
+        is_measured: whether the one that decides has a figure.
     """
 
     judged: int
     deciding: int
     left_out: int
     of: tuple[str, str] = ("class", "classes")
+    is_measured: bool = True
 
 
 def with_interval(metric: Metric, confidence: float, beside: Sequence[float] = ()) -> str:
@@ -192,7 +194,8 @@ def _of_many(said: str, state: VerdictState, demand: Demand, counts: Judged, mea
                 more = f" {counts.deciding} of {counts.judged} {counts.of[1]} miss it."
             return f"{said}; {demand} is required.{meaning}{more}"
         case _:
-            return f"{said}; {demand} is required, and it is too close or too few to tell."
+            why = "it is too close or too few to tell" if counts.is_measured else "cannot be judged"
+            return f"{said}; {demand} is required, and {why}."
 
 
 def _all_passed(demand: Demand, counts: Judged) -> str:
@@ -205,7 +208,10 @@ def _all_passed(demand: Demand, counts: Judged) -> str:
         case "point":
             return f"{every} {'lies' if is_change else 'has'} {demand}"
         case "not_disproven":
-            return f"No {one} of {counts.judged} is shown to miss {demand}"
+            none = (
+                f"the {one} is not" if counts.judged == 1 else f"none of {counts.judged} {many} is"
+            )
+            return f"Required is {demand}, and {none} shown to miss that"
 
 
 def _meaning(metric: Metric, name: str) -> str:

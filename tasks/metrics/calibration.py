@@ -140,7 +140,13 @@ class Calibration:
 
     @classmethod
     def of(cls, confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> Self:
-        """Tally predictions: the probability of the first one, and whether it is the target."""
+        """Tally predictions: the probability of the first one, and whether it is the target.
+
+        Raises:
+            ValueError: a confidence is no probability; what rounding lifts above 1 still is one.
+        """
+        if not ((confidence >= 0) & (confidence <= np.float32(1.001))).all():
+            raise ValueError("the confidence of a prediction is not between 0 and 1")
         exact = confidence.astype(np.float64)
         # A rounding may lift a probability above 1, which no bin would hold.
         wide = np.clip(np.ceil(exact * WIDE), 1, WIDE).astype(np.int32) - 1

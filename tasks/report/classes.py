@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from tasks.metrics.metric import Metric
+from tasks.metrics.ranking import RANKED_CLASS_NAMES
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import class_labels, counted, figure
 from tasks.report.view import ClassRow, ConfusedRow
-from tasks.report.words import figure_of
+from tasks.report.words import Figure, figure_of
 
 WHOLE_LIST = 50
 """Up to so many classes all are listed, with their state; beyond, only those with samples."""
@@ -31,7 +32,15 @@ def class_rows(scoring: Scoring) -> tuple[ClassRow, ...]:
     for metric in scoring.per_class:
         if metric.class_index is not None:
             metrics[metric.class_index][metric.name] = metric
-    return tuple(_class_row(scoring, index, labels[index], metrics[index]) for index in listed)
+    # Records of before the areas lack them, and without kept scores no class has one.
+    is_ranked = any(
+        metric.name in RANKED_CLASS_NAMES and metric.value is not None
+        for metric in scoring.per_class
+    )
+    return tuple(
+        _class_row(scoring, index, labels[index], metrics[index], is_ranked=is_ranked)
+        for index in listed
+    )
 
 
 def class_note(scoring: Scoring) -> str:
@@ -64,7 +73,9 @@ def _all_listed(scoring: Scoring) -> bool:
     return len(scoring.support) <= WHOLE_LIST
 
 
-def _class_row(scoring: Scoring, index: int, label: str, metrics: Mapping[str, Metric]) -> ClassRow:
+def _class_row(
+    scoring: Scoring, index: int, label: str, metrics: Mapping[str, Metric], *, is_ranked: bool
+) -> ClassRow:
     shown_already = label != scoring.class_names[index] or label == scoring.class_ids[index]
     precision, recall, f1 = (figure_of(metrics[name]) for name in ("precision", "recall", "f1"))
     return ClassRow(
@@ -75,4 +86,10 @@ def _class_row(scoring: Scoring, index: int, label: str, metrics: Mapping[str, M
         recall=recall,
         f1=f1,
         support=f"{scoring.support[index]:,}",
+        areas=_areas(metrics) if is_ranked else None,
     )
+
+
+def _areas(metrics: Mapping[str, Metric]) -> tuple[Figure, Figure]:
+    average_precision, auroc = (figure_of(metrics[name]) for name in RANKED_CLASS_NAMES)
+    return average_precision, auroc

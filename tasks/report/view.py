@@ -47,7 +47,11 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """The figures of one class; a class without samples has its written state in each of them."""
+    """The figures of one class; a class without samples has its written state in each of them.
+
+    Attributes:
+        areas: under its precision-recall curve and its ROC curve; None where scores were not kept.
+    """
 
     index: int
     label: str
@@ -56,6 +60,7 @@ class ClassRow:
     recall: Figure
     f1: Figure
     support: str
+    areas: tuple[Figure, Figure] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,11 @@ class PairView:
     def health_warnings(self) -> tuple[HealthRow, ...]:
         """The checks that a person should look at."""
         return tuple(row for row in self.health if row.warns)
+
+    @property
+    def has_areas(self) -> bool:
+        """Whether the scores were kept that the areas of classes need."""
+        return any(row.areas is not None for row in self.classes)
 
     @property
     def title(self) -> str:

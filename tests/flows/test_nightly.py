@@ -76,6 +76,7 @@ def test_slices_and_further_top_k_of_the_plan_are_in_the_nights_table(root: Path
     assert any(row["metric"] == "top3" and row["scope"] == "overall" for row in table)
     page = (root / "nights" / night.name / "cifar10/test/resnet8/report.html").read_text()
     assert "size=1024.." in page
+    assert "Average precision" in page.replace("Macro average precision", "")
 
 
 def test_predictions_are_plain_partitioned_parquet(root: Path) -> None:

@@ -483,3 +483,13 @@ def test_bounds_are_written_as_they_were_given() -> None:
     drop = Gate(metric="top1", max_drop=0.0004)
     assert str(drop) == "Top-1 accuracy overall at most 0.04 points below the baseline"
     assert str(Gate(metric="nll", max=0.123456)).endswith("at most 0.123456")
+
+
+def test_a_named_class_without_a_figure_cannot_be_judged() -> None:
+    scoring = scoring_of(tallies_of(np.array([[0, 0], [0, 5]])))
+    verdict = judge(Gate(metric="recall", classes=("c0",), min=0.5), scoring)
+    assert verdict.state == "inconclusive"
+    assert verdict.sentence == (
+        "Recall of c0 is undefined: the dataset has no sample of this class; at least 50.0 % is "
+        "required, and cannot be judged."
+    )

@@ -169,7 +169,14 @@ def test_classes_that_are_left_out_are_counted(left_out: int, end: str) -> None:
 @pytest.mark.parametrize(
     ("policy", "judged", "start"),
     [
-        ("not_disproven", 2, "No class of 2 is shown to miss at least 50.0 %; the worst: "),
+        (
+            *("not_disproven", 2),
+            "Required is at least 50.0 %, and none of 2 classes is shown to miss that; the worst: ",
+        ),
+        (
+            *("not_disproven", 1),
+            "Required is at least 50.0 %, and the class is not shown to miss that; the worst: ",
+        ),
         ("proven", 2, "Each of 2 classes is shown to have at least 50.0 %; the worst: "),
         ("proven", 1, "The class is shown to have at least 50.0 %; the worst: "),
         ("point", 2, "Each of 2 classes has at least 50.0 %; the worst: "),

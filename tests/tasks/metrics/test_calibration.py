@@ -181,3 +181,9 @@ def test_published_predictions_give_the_published_error() -> None:
     # Borders are moved to those of cells: so far the two may differ, on real predictions.
     mass = found.fine.joined(equal_mass_ends(found.fine.counts))
     assert mass.ece == pytest.approx(naive_equal_mass_ece(sure.astype(float), right), abs=5e-4)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -0.1, 2.0])
+def test_a_confidence_that_is_no_probability_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="not between 0 and 1"):
+        Calibration.of(np.array([0.5, wrong], dtype=np.float32), np.array([True, False]))

@@ -137,7 +137,7 @@ def class_sentence(
         left = counted(counts.left_out, *counts.of)
         rest = f" {left} without a figure {'was' if counts.left_out == 1 else 'were'} left out."
     if not worst:
-        return f"No {counts.of[0]} has a {title.lower()}, so that {demand} cannot be judged.{rest}"
+        return f"{title}: no {counts.of[0]} has one, so that {demand} cannot be judged.{rest}"
     first = worst[0]
     name = first.slice or classes.names[first.class_index or 0]
     confidence = deciding_confidence(demand, state, counts.judged)
@@ -162,7 +162,7 @@ def class_change_sentence(
     """Why a gate on the changes of classes came out as it did; ``worst`` is ordered worst first."""
     title = metric_title(demand.metric)
     if not worst:
-        return f"No class has a {title.lower()} to compare, so that {demand} cannot be judged."
+        return f"{title}: no class has one to compare, so that {demand} cannot be judged."
     first = worst[0]
     name = classes.names[first.class_index or 0]
     if first.difference is None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from shards.sample import ClassList
 from tasks.gates.gate import Gate
 from tasks.metrics.metric import Metric
+from tasks.metrics.point_check import THRESHOLD_NAMES
 from tasks.metrics.scoring import Scoring
 
 
@@ -39,16 +40,19 @@ def class_metrics(gate: Gate, scoring: Scoring) -> list[Metric]:
     """The gate's metric of the classes that it names, or of all that have it.
 
     Raises:
-        ValueError: a named class is foreign or unclear, or has no operating point to judge.
+        ValueError: a named class is foreign or unclear, or has no such figure to judge.
     """
     wanted = class_indices(gate, scoring.classes, str(scoring.pair))
     found = [m for m in scoring.per_class if m.name == gate.metric and m.class_index in wanted]
     missing = wanted - {metric.class_index for metric in found}
     if gate.classes is not None and missing:
-        raise ValueError(
-            f"gate {gate}: {scoring.pair} has no operating point of "
-            f"{scoring.class_names[min(missing)]}; name its file under `operating_points`"
-        )
+        name = scoring.class_names[min(missing)]
+        fault = f"has no operating point of {name}; name its file under `operating_points`"
+        if gate.metric not in THRESHOLD_NAMES:
+            fault = (
+                f"has no {gate.metric} of {name}, since an earlier nightmark scored it; rescore it"
+            )
+        raise ValueError(f"gate {gate}: {scoring.pair} {fault}")
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from tasks.metrics.point_check import ClassThreshold
 
@@ -28,7 +28,7 @@ class SliceSpec(BaseModel):
         description="A field of the sample's json or a column of samples.parquet; or `size` "
         "(pixels), `aspect` (width / height), `class_group`.",
     )
-    edges: tuple[float, ...] | None = Field(
+    edges: tuple[FiniteFloat, ...] | None = Field(
         default=None, min_length=1, description="Numbers are put into bins with these borders."
     )
     quantiles: Annotated[int, Field(ge=2, le=20)] | None = Field(

@@ -199,6 +199,6 @@ def test_what_cannot_be_told_is_said_so() -> None:
 
 def test_without_any_class_nothing_can_be_judged() -> None:
     assert of_recall([], "not_applicable", judged=0, deciding=0, left_out=2) == (
-        "No class has a recall, so that at least 50.0 % cannot be judged. "
+        "Recall: no class has one, so that at least 50.0 % cannot be judged. "
         "2 classes without a figure were left out."
     )

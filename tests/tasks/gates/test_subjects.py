@@ -55,4 +55,12 @@ def test_a_slice_that_is_not_there_is_refused() -> None:
 def test_without_any_slice_nothing_is_judged() -> None:
     verdict = judge(of_slices(), scoring_of(tallies_of(np.diag([3, 3]))))
     assert verdict.state == "not_applicable"
-    assert verdict.sentence.startswith("No slice has a top-1 accuracy")
+    assert verdict.sentence.startswith("Top-1 accuracy: no slice has one, so that at least 50.0 %")
+
+
+def test_a_record_without_the_figure_says_so_and_asks_for_no_operating_point() -> None:
+    scoring = scoring_of(tallies_of(np.diag([3, 3])))
+    older = tuple(m for m in scoring.per_class if m.name != "average_precision")
+    gate = Gate(metric="average_precision", classes=("c0",), min=0.5)
+    with pytest.raises(ValueError, match="no average_precision of c0, since an earlier nightmark"):
+        judge(gate, scoring.model_copy(update={"per_class": older}))

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tasks.metrics.spec import ScoringSpec
+from tasks.metrics.spec import ScoringSpec, SliceSpec
 
 
 def test_1_and_5_are_always_given() -> None:
@@ -43,3 +43,9 @@ def test_slices_make_another_identity() -> None:
     two = ScoringSpec.model_validate({"class_groups": {"birds": ["n01"]}})
     assert len({one.identity, two.identity, ScoringSpec().identity}) == 3
     assert ScoringSpec.model_validate_json(two.model_dump_json()) == two
+
+
+@pytest.mark.parametrize("edge", [float("nan"), float("inf")])
+def test_a_border_that_is_no_number_is_refused(edge: float) -> None:
+    with pytest.raises(ValidationError, match="finite number"):
+        SliceSpec(field="size", edges=(edge,))

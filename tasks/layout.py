@@ -112,6 +112,11 @@ def shard_file(digest: str) -> str:
     return f"{digest}.parquet"
 
 
+def is_name(name: str) -> bool:
+    """Whether a dataset, a split or a model may be called so."""
+    return NAME_PATTERN.fullmatch(name) is not None
+
+
 def _check(name: str) -> None:
-    if not NAME_PATTERN.fullmatch(name):
+    if not is_name(name):
         raise ValueError(f"{name!r} is no name: it must match {NAME_PATTERN.pattern}")

@@ -10,6 +10,8 @@ from shards.errors import ShardError
 from shards.store import Store
 
 AGAIN = "run the evaluation again"
+NEWLINE = "\n"
+"""What Arrow says on further lines is of its own insides."""
 
 
 def read_table(
@@ -32,7 +34,8 @@ def read_table(
         raise ShardError(f"{where} is missing; {advice}") from error
     except (pa.ArrowException, OSError) as error:
         raise ShardError(
-            f"{where} is not readable ({error}); remove the file and {advice}"
+            f"{where} is not readable ({str(error).partition(NEWLINE)[0]}); remove the file and "
+            f"{advice}"
         ) from error
 
 

@@ -186,6 +186,7 @@ def _change(before: Metric, now: Metric) -> str:
     if before.value is None or now.value is None:
         return ""
     difference = now.value - before.value
-    if before.name == "nll":
-        return f"{difference:+.4f}"
-    return f"{100 * difference:+.2f} points" if difference else "none"
+    if not difference:
+        return "none"
+    text = f"{difference:+.4f}" if before.name == "nll" else f"{100 * difference:+.2f} points"
+    return text.replace("-", "−")

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from shards.errors import InputError, ShardError
 from shards.store import Store
-from tasks.layout import DECISIONS, PairName, SplitName, decision_name
+from tasks.layout import DECISIONS, PairName, SplitName, decision_name, is_name
 from tasks.records import Pair, Record
 
 DecisionKind = Literal["promote", "pin", "revoke", "override"]
@@ -141,10 +141,10 @@ def record(store: Store, decision: Decision) -> str:
 
 
 def all_pairs(store: Store) -> Iterator[PairName]:
-    """The pairs that have decisions, by name."""
-    for dataset in store.names(DECISIONS):
-        for split in store.names(f"{DECISIONS}/{dataset}"):
-            for model in store.names(f"{DECISIONS}/{dataset}/{split}"):
+    """The pairs that have decisions, by name; a folder that is no name is of someone else."""
+    for dataset in filter(is_name, store.names(DECISIONS)):
+        for split in filter(is_name, store.names(f"{DECISIONS}/{dataset}")):
+            for model in filter(is_name, store.names(f"{DECISIONS}/{dataset}/{split}")):
                 yield PairName(SplitName(dataset, split), model)
 
 

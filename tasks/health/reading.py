@@ -11,8 +11,8 @@ from shards.store import Store
 from tasks.health.label_errors import LabelledScores
 from tasks.health.leakage import Effect
 from tasks.predictions.schema import FULL_PRECISION_CLASSES
-from tasks.stored import StoredScoring, has_scores, score_tables
-from tasks.targets.rows import rows_under_targets, stored_overlay
+from tasks.stored import StoredScoring, has_scores
+from tasks.targets.rows import rows_under_targets, rows_with_scores, stored_overlay
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class StoredRows:
 
     def __iter__(self) -> Iterator[LabelledScores]:
         """Labels with their full probabilities, shard by shard. Raises ShardError."""
-        scores = score_tables(self.store, self.stored.evaluation)
-        for rows, kept in zip(self._tables(), scores, strict=True):
+        overlay = stored_overlay(self.store, self.stored.scoring)
+        for rows, kept in rows_with_scores(self.store, self.stored.evaluation, overlay):
             counted = _is_counted(rows)
             columns = pc.list_flatten(kept["probabilities"].filter(counted))
             targets = rows["target"].filter(counted).to_numpy().astype(np.int64)

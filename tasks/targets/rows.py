@@ -69,12 +69,28 @@ def class_scores(
     """
     if not has_scores(store, evaluation):
         return None
-    tables = zip(
-        rows_under_targets(store, evaluation, overlay),
-        score_tables(store, evaluation),
-        strict=True,
-    )
+    tables = rows_with_scores(store, evaluation, overlay)
     return ClassScores.joined([ClassScores.of(*both, class_index) for both in tables])
+
+
+def rows_with_scores(
+    store: Store, evaluation: Evaluation, overlay: TargetOverlay | None
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """``rows_under_targets``, each table with its full probabilities, row by row.
+
+    Raises:
+        ShardError: a file is missing or unreadable, or scores are of other samples.
+    """
+    tables = rows_under_targets(store, evaluation, overlay)
+    scores = score_tables(store, evaluation)
+    for rows, kept in zip(tables, scores, strict=True):
+        if not rows["key"].equals(kept["key"]):
+            where = store.locate(evaluation.pair.name.scores(evaluation.run))
+            raise ShardError(
+                f"scores in {where} are of other samples than the predictions; remove the folder "
+                f"and run the evaluation again"
+            )
+        yield rows, kept
 
 
 def publish_overlay(store: Store, split: SplitName, overlay: TargetOverlay) -> None:

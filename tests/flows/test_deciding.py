@@ -181,3 +181,14 @@ def test_no_decision_about_a_pair_is_said_of_that_pair(
     capsys.readouterr()
     assert nightmark("decisions", "made/test/other") == 0
     assert "nothing was decided yet about made/test/other" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_no_name_hides_no_decision(
+    store: Store, root: Path, nightmark: Command, capsys: Printed
+) -> None:
+    evaluated(store)
+    assert nightmark("pin", NET, *WHY) == 0
+    (root / "decisions" / "Not A Name" / "x" / "y").mkdir(parents=True)
+    capsys.readouterr()
+    assert nightmark("decisions") == 0
+    assert f"{NET}: the baseline is" in capsys.readouterr().out

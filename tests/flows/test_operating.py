@@ -133,3 +133,17 @@ def test_a_file_that_cannot_be_written_is_one_sentence(
     assert nightmark("operating-point", "made/test/m", *wish, "--to", file) == 2
     said = capsys.readouterr().err
     assert said == f"nightmark: {file} cannot be written: No such file or directory\n"
+
+
+@pytest.mark.parametrize("command", ["operating-point", "health"])
+def test_scores_of_other_samples_are_one_sentence(
+    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    store_one(root)
+    for file in root.glob("scores/**/*.parquet"):
+        pq.write_table(pq.read_table(file, partitioning=None).slice(1), file)
+    wish = ("--class", "class 1", "--recall", "0.9") if command == "operating-point" else ()
+    assert nightmark(command, "made/test/m", *wish) == 3
+    said = capsys.readouterr().err
+    assert "are of other samples than the predictions; remove the folder" in said
+    assert said.count("\n") == 1

@@ -49,7 +49,7 @@ def test_old_and_new_figures_stand_side_by_side(
     said = capsys.readouterr().out
     assert "100.0 % [94.0, 100.0]" in said
     assert "95.0 % [86.3, 98.3]" in said
-    assert "-5.00 points" in said
+    assert "−5.00 points" in said
     assert "corrected labels of fixed.csv for 3 images: 3 of them show something else" in said
     assert "no model was loaded and no shard was read" in said
     assert figures(stored) == [(57, True), (60, False)]

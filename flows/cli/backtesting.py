@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from conf.loading import load_with_models
-from flows.cli.console import OUT, figures_table, print_table
+from flows.cli.console import OUT, figures_table, print_table, say
 from shards.store import Store
 from tasks.gates.backtest import Replayed, Unreadable, backtest
 from tasks.gates.sentences import VerdictState
@@ -45,7 +45,7 @@ def gate_backtest(
     _print_counts(replayed)
     unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
     for entry in unreadable:
-        OUT.print(f"not judged: {entry.night}, {entry.what}: {entry.why}", markup=False)
+        say(f"not judged: {entry.night}, {entry.what}: {entry.why}")
     if not found:
         OUT.print(f"{store.locate('nights')}: no stored night evaluated a pair of this plan")
 

@@ -8,7 +8,8 @@ import typer
 
 from conf.loading import load
 from conf.plan import Plan
-from flows.cli.console import EXIT_CODES, OUT, figures_table, print_table, say, working
+from flows.cli.console import OUT, figures_table, print_table, say, working
+from flows.cli.outcomes import EXIT_CODES
 from shards.errors import InputError
 from shards.store import Store
 from tasks.model_history import since_last_evaluation

@@ -11,7 +11,8 @@ import typer
 from conf.loading import load, load_with_models
 from conf.plan import ModelPlan, Plan
 from flows.cli import environment
-from flows.cli.console import EXIT_CODES, OUT, print_outcomes, print_work, say, working
+from flows.cli.console import OUT, say, working
+from flows.cli.outcomes import EXIT_CODES, print_outcomes, print_work
 from flows.cli.profiling import print_profile
 from shards.errors import InputError
 from shards.store import Store

@@ -11,7 +11,8 @@ import typer
 from conf.asking import asked_for
 from conf.loading import load_with_models
 from conf.plan import Plan
-from flows.cli.console import ERR, OUT, STATE_STYLES, figures_table, print_table
+from flows.cli.console import ERR, OUT, figures_table, print_table
+from flows.cli.outcomes import STATE_STYLES
 from shards.errors import InputError
 from shards.store import Store
 from tasks.gates.against import against_baseline

@@ -106,7 +106,9 @@ class RuntimePlan(_Frozen):
         description="Artifact root, a path or fsspec URL; NIGHTMARK_ROOT overrides it.",
     )
     devices: tuple[str, ...] = Field(
-        default=("auto",), min_length=1, description="`auto`, or names: cuda:0, cpu:0, cpu:1."
+        default=("auto",),
+        min_length=1,
+        description="`auto`, or names: cuda:0, cuda:all, cpu:1; cuda:0*2, cpu*2: two slots.",
     )
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     decoder: Literal["pil", "torchvision"] = "pil"
@@ -119,7 +121,10 @@ class RuntimePlan(_Frozen):
         default=None, description="Images per batch at most; none: 32 on a CPU, 256 on CUDA."
     )
     samples_per_shard: Annotated[int, Field(ge=1)] = 1000
-    shards_per_task: Annotated[int, Field(ge=1)] = 4
+    shards_per_task: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        default="auto",
+        description="Shards in one Prefect task; auto: ten seconds of work or more, by size.",
+    )
     keep_scores: bool = Field(
         default=True, description="Keep all probabilities of up to 1,000 classes."
     )

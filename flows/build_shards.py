@@ -1,23 +1,16 @@
 """source → samples → shards."""
 
-import re
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import cast
-from uuid import UUID
 
-from prefect import flow, get_run_logger
-from prefect.artifacts import (
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect import flow
+from prefect.artifacts import create_table_artifact
 
 from conf.plan import DatasetPlan, RuntimePlan
+from flows.moving import Moving, artifact_key
 from flows.returned import kept, taken
-from flows.runners import combined, gather, groups, threads, whole
+from flows.runners import combined, gather, group_size, groups, threads, whole
 from shards.manifest import MANIFEST_NAME, Manifest
 from shards.order import in_order
 from shards.parts import missing_shards, sweep
@@ -26,13 +19,13 @@ from shards.reuse import reusable_shards
 from shards.sources.opening import open_source
 from shards.store import Store
 from tasks.build_shards import Built, build_group, finish_split
-from tasks.layout import SplitName
-from tasks.progress import Advance, Listener, Outline, listener, listening
+from tasks.progress import Outline, listener, listening
 
 BUILDERS = 4
 """Threads: reading, hashing and writing leave the interpreter to the others, and so does waiting
 for the disk."""
-UPDATE_SECONDS = 1.0
+IMAGE_SECONDS = {"header": 0.0003, "decode": 0.005}
+"""Of one thread, by ``verify``; for photographs of 75 KB (docs/benchmarks.md)."""
 SHOWN_REASONS = 50
 
 
@@ -64,13 +57,15 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
     listener().begin(outline)
     done: list[Built] = []
     if missing:
+        seconds = IMAGE_SECONDS[dataset.verify] * runtime.samples_per_shard
+        size = group_size(runtime.shards_per_task, len(missing), seconds, BUILDERS)
         neighbours = reusable_shards(source, store, folder, recipe, missing)
-        with listening(_Moving(dataset.split_name, outline, listener())):
+        with listening(Moving("building", dataset.split_name, outline, listener())):
             futures = [
                 build_group.with_options(
                     task_run_name=f"build from {recipe.shard_name(group[0])}"
                 ).submit(whole(source), store, folder, recipe, group, whole(neighbours))
-                for group in groups(missing, runtime.shards_per_task)
+                for group in groups(missing, size)
             ]
             done, errors = gather(futures)
         if errors:
@@ -82,7 +77,7 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
     else:
         manifest = finish_split(whole(source), store, folder, recipe)
     create_table_artifact(
-        key=_artifact_key("shards", dataset.split_name),
+        key=artifact_key("shards", dataset.split_name),
         table=summary_rows(manifest, done, time.perf_counter() - started),
         description=f"Shards of {dataset.split_name} in {store.locate(folder)}",
     )
@@ -117,43 +112,3 @@ def summary_rows(
     if rest := sum(count for _, count in reasons[SHOWN_REASONS:]):
         figures["skipped: for other reasons"] = rest
     return [{"what": what, "figure": figure} for what, figure in figures.items()]
-
-
-class _Moving:
-    """A progress artifact that moves with the shards, at most once a second."""
-
-    def __init__(self, split: SplitName, outline: Outline, outer: Listener) -> None:
-        self._outer = outer
-        self._lock = threading.Lock()
-        self._done, self._total = outline.reused, outline.shards
-        self._updated = time.monotonic()
-        artifact = create_progress_artifact(
-            progress=self._percent(),
-            key=_artifact_key("building", split),
-            description=f"Shards of {split}",
-        )
-        self._artifact = cast("UUID", artifact)
-
-    def begin(self, outline: Outline) -> None:
-        self._outer.begin(outline)
-
-    def advance(self, advance: Advance) -> None:
-        self._outer.advance(advance)
-        with self._lock:
-            self._done += advance.shards
-            now = time.monotonic()
-            if now - self._updated < UPDATE_SECONDS and self._done < self._total:
-                return
-            self._updated = now
-            try:
-                update_progress_artifact(self._artifact, progress=self._percent())
-            except Exception as error:  # a server that is away must not end a build
-                get_run_logger().warning("progress is not shown: %s", error)
-
-    def _percent(self) -> float:
-        return 100.0 * self._done / self._total
-
-
-def _artifact_key(what: str, split: SplitName) -> str:
-    """Prefect allows small letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", f"{what}-{split}").strip("-")

@@ -1,7 +1,5 @@
 """One pair: source → shards → predictions → tallies → metrics → verdicts."""
 
-import time
-
 from prefect import flow, get_run_logger, tags
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -11,33 +9,30 @@ from conf.plan import Plan, RuntimePlan
 from flows.build_shards import shards_of
 from flows.find_copies import find_training
 from flows.numerics import numerics_for
+from flows.predict import predict
 from flows.returned import kept
-from flows.runners import combined, gather, groups
+from flows.runners import combined
 from shards.errors import InputError, NightmarkError
-from shards.reader import Shard, ShardedSplit
+from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.aggregate import aggregate
 from tasks.compare import compare_with_baseline
 from tasks.examine import examine
 from tasks.gates.verdict import Verdict
-from tasks.import_predictions import import_predictions
-from tasks.infer import InferenceRun, infer
+from tasks.infer import InferenceRun
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import counted
-from tasks.models.batching import batch_size_for, setup_words
-from tasks.models.cost import NOTHING, Cost
+from tasks.models.batching import batch_size_for
 from tasks.models.labels import bind
 from tasks.models.load import resolve
 from tasks.models.spec import ResolvedModel, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
 from tasks.predictions.schema import KEPT_CLASSES
-from tasks.predictions.store import PredictionStore
-from tasks.progress import Outline, listener
+from tasks.predictions.store import DamagedPredictionsError, PredictionStore
 from tasks.records import Pair
 from tasks.slots.devices import Device, find_devices
-from tasks.slots.pool import slot_pool
 
 STATE_NAMES: dict[OutcomeState, str] = {
     "passed": "Passed",
@@ -100,11 +95,22 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
     split = ShardedSplit.open(Store.at(plan.runtime.root), folder)
     run = _run(plan.runtime, pair, model, split, devices[0])
     asked = asked_for(plan, pair, split.manifest.classes, split.samples)
-    work, errors = _predict(split, run, devices, plan.runtime.shards_per_task)
-    if errors:
-        return outcome_of(combined(errors), pair, work)
-    scoring = aggregate(split, run, asked.overlay, asked.spec)
-    return _judge(plan, split, run, scoring, work)
+    work = Work()
+    while True:
+        done, errors = predict(split, run, devices, plan.runtime)
+        work = work.followed_by(done)
+        if errors:
+            return outcome_of(combined(errors), pair, work)
+        try:
+            scoring = aggregate(split, run, asked.overlay, asked.spec)
+        except DamagedPredictionsError as error:
+            if work.damaged > len(split.manifest.shardlist):
+                raise  # what is written here does not last
+            get_run_logger().warning("%s; this is done now", error)
+            run.predictions.discard(error.shard)
+            work = work.followed_by(Work(damaged=1))
+        else:
+            return _judge(plan, split, run, scoring, work)
 
 
 def _run(
@@ -152,53 +158,6 @@ def _judge(
         dataset_version=split.version,
         findings=findings,
     )
-
-
-def _predict(
-    split: ShardedSplit, run: InferenceRun, devices: tuple[Device, ...], shards_per_task: int
-) -> tuple[Work, list[Exception]]:
-    """Predict, or import, the shards that have no predictions yet: what was done, and why not all.
-
-    Raises:
-        InputError: the file to import cannot be used.
-    """
-    shards = split.shards()
-    missing = run.predictions.missing(shards)
-    listener().begin(Outline(f"infer {run.label}", len(shards), len(shards) - len(missing)))
-    started = time.perf_counter()
-    errors: list[Exception] = []
-    cost = NOTHING
-    if run.model.is_imported:
-        # Also where nothing is missing: the targets that came with the scores are compared.
-        import_predictions(split, missing, run)
-    elif missing:
-        cost, errors = _infer(missing, run, devices, shards_per_task)
-    left = {shard.entry.sha256 for shard in run.predictions.missing(missing)}
-    done = [shard.entry for shard in missing if shard.entry.sha256 not in left]
-    work = Work(
-        computed=len(done),
-        reused=len(shards) - len(missing),
-        images=sum(entry.nsamples for entry in done),
-        seconds=time.perf_counter() - started,
-        slots=len(devices),
-        cost=cost,
-        setup=setup_words(run.numerics, run.batch_size, len(devices), devices[0].threads),
-    )
-    return work, errors
-
-
-def _infer(
-    missing: list[Shard], run: InferenceRun, devices: tuple[Device, ...], shards_per_task: int
-) -> tuple[Cost, list[Exception]]:
-    with slot_pool(devices) as pool:
-        futures = [
-            infer.with_options(task_run_name=f"infer {run.label} from {group[0].entry.url}").submit(
-                group, run, pool
-            )
-            for group in groups(missing, shards_per_task)
-        ]
-        done, errors = gather(futures)
-    return sum((group.cost for group in done), NOTHING), errors
 
 
 def _message(state: OutcomeState, failed: int, verdicts: tuple[Verdict, ...]) -> str:

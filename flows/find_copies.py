@@ -1,10 +1,12 @@
 """Two splits → the images that are in both; a test set → what was trained on."""
 
+from typing import Literal
+
 from prefect import flow
 
 from conf.plan import DatasetPlan, Plan
 from flows.build_shards import shards_of
-from flows.runners import combined, gather, groups, threads, whole
+from flows.runners import combined, gather, group_size, groups, threads, whole
 from shards.errors import NightmarkError
 from shards.reader import ShardedSplit
 from shards.store import Store
@@ -15,10 +17,14 @@ from tasks.health.kept import SignatureStore, copies_between
 from tasks.progress import Outline, listener
 
 SIGNERS = 2
+IMAGE_SECONDS = 0.005
+"""Of one thread: read, decode and sign a photograph."""
 
 
 @flow(name="find-copies", task_runner=threads(SIGNERS))
-def find_copies(root: str, folder: str, other_folder: str, shards_per_task: int = 4) -> Copies:
+def find_copies(
+    root: str, folder: str, other_folder: str, shards_per_task: int | Literal["auto"] = "auto"
+) -> Copies:
     """The images of one split that are in another, or twice in it (where both are the same).
 
     What was found in the same images before is read, and nothing is computed.
@@ -43,16 +49,20 @@ def find_copies(root: str, folder: str, other_folder: str, shards_per_task: int 
     return compare_splits(whole(split), whole(other), signatures)
 
 
-def _sign(split: ShardedSplit, signatures: SignatureStore, shards_per_task: int) -> None:
+def _sign(
+    split: ShardedSplit, signatures: SignatureStore, shards_per_task: int | Literal["auto"]
+) -> None:
     shards = split.shards()
     missing = signatures.missing(shards)
     work = f"sign {split.manifest.dataset}/{split.manifest.split}"
     listener().begin(Outline(work, len(shards), len(shards) - len(missing)))
+    seconds = IMAGE_SECONDS * split.manifest.samples / max(len(shards), 1)
+    size = group_size(shards_per_task, len(missing), seconds, SIGNERS)
     futures = [
         sign_group.with_options(task_run_name=f"sign from {group[0].entry.url}").submit(
             whole(group), signatures, work
         )
-        for group in groups(missing, shards_per_task)
+        for group in groups(missing, size)
     ]
     _, errors = gather(futures)
     if errors:

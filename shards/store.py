@@ -67,6 +67,10 @@ class Store:
         """The whole of ``path``. Raises FileNotFoundError."""
         return cast("bytes", self.filesystem.cat_file(self._full(path)))
 
+    def tail(self, path: str, count: int) -> bytes:
+        """The last bytes of ``path``, all of it where it is shorter. Raises FileNotFoundError."""
+        return cast("bytes", self.filesystem.cat_file(self._full(path), start=-count))
+
     def names(self, folder: str) -> list[str]:
         """The sorted names of the files and folders in ``folder``; empty if it does not exist.
 
@@ -133,6 +137,10 @@ class Store:
         if not self.is_local:
             raise OSError(f"{self.root} has no hard links")
         _link(Path(self._full(path)), Path(self._full(target)))
+
+    def remove(self, path: str) -> None:
+        """Delete a file. Raises FileNotFoundError."""
+        self.filesystem.rm_file(self._full(path))
 
     def remove_folder(self, folder: str) -> None:
         """Delete a folder and what is in it. Raises FileNotFoundError."""

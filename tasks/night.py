@@ -36,11 +36,27 @@ class Work(_Frozen):
 
     computed: int = 0
     reused: int = 0
+    damaged: int = Field(
+        default=0, description="Shards whose predictions were there, but not readable."
+    )
     images: int = Field(default=0, description="Images predicted now.")
     seconds: float = 0.0
     slots: int = Field(default=0, description="Slots that could work at the same time.")
     cost: Cost = NOTHING
     setup: str = Field(default="", description="How the predictions were made, in words.")
+
+    def followed_by(self, later: "Work") -> "Work":
+        """This and later work on the same shards; what was computed before is not reused there."""
+        return Work(
+            computed=self.computed + later.computed,
+            reused=max(later.reused - self.computed, 0),
+            damaged=self.damaged + later.damaged,
+            images=self.images + later.images,
+            seconds=self.seconds + later.seconds,
+            slots=max(self.slots, later.slots),
+            cost=self.cost + later.cost,
+            setup=later.setup or self.setup,
+        )
 
 
 class SkippedNote(_Frozen):
@@ -117,6 +133,7 @@ class Night(Record):
         return Work(
             computed=sum(outcome.work.computed for outcome in self.outcomes),
             reused=sum(outcome.work.reused for outcome in self.outcomes),
+            damaged=sum(outcome.work.damaged for outcome in self.outcomes),
             images=sum(outcome.work.images for outcome in self.outcomes),
             seconds=sum(outcome.work.seconds for outcome in self.outcomes),
             slots=max((outcome.work.slots for outcome in self.outcomes), default=0),

@@ -97,6 +97,9 @@ def working() -> Iterator[None]:
         raise NightmarkError(
             "interrupted; what is finished is kept, run again for the rest"
         ) from error
+    except SystemExit:
+        ERR.print("nightmark: terminated; what is finished is kept, run again for the rest")
+        raise
 
 
 @contextmanager

@@ -86,6 +86,8 @@ def print_work(outcomes: tuple[Outcome, ...], work: Work) -> None:
     elif work.computed:
         line = f"Computed {work.computed} shards ({work.images:,} images in {work.seconds:.1f} s)"
         OUT.print(f"{line}, reused {work.reused}.")
+        if work.damaged:
+            OUT.print(f"{work.damaged} of them were there, but damaged, and were computed again.")
         if work.setup:
             OUT.print(f"Inference: {work.setup}.", soft_wrap=True)
     else:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,18 @@ REPEATED = ("target", "topk.list.element", "target_rank", "error")
 PROBABILITIES = ("topk_prob.list.element", "target_prob", "nll", "sum_sq_prob")
 """Hardly two are alike: a dictionary makes the file a fifth larger, and zstd takes longer to undo
 than reading what it saves."""
+
+MAGIC = b"PAR1"
+"""How a whole Parquet file ends."""
+
+
+class DamagedPredictionsError(ShardError):
+    """Predictions that are there cannot be read; they can be computed again."""
+
+    def __init__(self, message: str, shard: str) -> None:
+        super().__init__(message)
+        self.shard = shard
+        """The digest of the shard."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +49,39 @@ class PredictionStore:
         return f"{self.pair.scores(self.run)}/{shard_file(shard.entry.sha256)}"
 
     def missing(self, shards: Sequence[Shard]) -> list[Shard]:
-        """The shards whose predictions (or wanted scores) are not there."""
+        """The shards whose predictions (or wanted scores) are not there, or are cut short."""
+        there = self._there()
+        return [s for s in shards if _name(s) not in there or not self._is_whole(s)]
+
+    def cut_short(self, shards: Sequence[Shard]) -> list[Shard]:
+        """Those of the missing ones that are there by name."""
+        there = self._there()
+        return [s for s in shards if _name(s) in there and not self._is_whole(s)]
+
+    def discard(self, shard: str) -> None:
+        """Remove the unreadable predictions of the shard with this digest: they are missing now."""
+        with suppress(FileNotFoundError):
+            self.store.remove(f"{self.pair.predictions(self.run)}/{shard_file(shard)}")
+
+    def _there(self) -> set[str]:
         there = set(self.store.names(self.pair.predictions(self.run)))
         if self.keep_scores:
             there &= set(self.store.names(self.pair.scores(self.run)))
-        return [shard for shard in shards if shard_file(shard.entry.sha256) not in there]
+        return there
+
+    def _is_whole(self, shard: Shard) -> bool:
+        """Whether the files end as Parquet does: a few bytes of each, not the whole of them.
+
+        Only asked of local disks, which may lose the end of a file when they fail; an object store
+        has an upload whole or not at all.
+        """
+        if not self.store.is_local:
+            return True
+        paths = [self.path(shard), *([self.scores_path(shard)] if self.keep_scores else [])]
+        try:
+            return all(self.store.tail(path, len(MAGIC)) == MAGIC for path in paths)
+        except FileNotFoundError:
+            return False
 
     def write(self, shard: Shard, predictions: pa.Table, scores: pa.Table | None) -> None:
         """Publish the predictions of a shard; its scores first, so that a whole one has both.
@@ -59,20 +100,24 @@ class PredictionStore:
         """The predictions of a shard: its key and these columns.
 
         Raises:
-            ShardError: missing, unreadable, or not of this shard.
+            DamagedPredictionsError: there, but not readable.
+            ShardError: missing, or not of this shard.
         """
         path = self.path(shard)
         where = self.store.locate(path)
         try:
-            table = rows_of(self.store.read(path), tuple(dict.fromkeys(("key", *columns))))
+            file = self.store.read(path)
         except FileNotFoundError as error:
             raise ShardError(
                 f"predictions {where} are missing; run the evaluation again"
             ) from error
+        try:
+            table = rows_of(file, tuple(dict.fromkeys(("key", *columns))))
         except (pa.ArrowException, OSError) as error:
-            raise ShardError(
+            raise DamagedPredictionsError(
                 f"predictions {where} are not readable ({error}); "
-                f"remove the file and run the evaluation again"
+                f"run the evaluation again, which computes them anew",
+                shard.entry.sha256,
             ) from error
         if table is None or not table["key"].equals(shard.rows["key"]):
             raise ShardError(
@@ -80,6 +125,10 @@ class PredictionStore:
                 f"remove the file and run the evaluation again"
             )
         return table
+
+
+def _name(shard: Shard) -> str:
+    return shard_file(shard.entry.sha256)
 
 
 def rows_of(file: bytes, columns: Sequence[str]) -> pa.Table | None:

@@ -15,9 +15,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
-import flows.build_shards as flow_module
 import flows.cli.shards as command_module
 from conf.plan import DatasetPlan, RuntimePlan
+from flows import moving
 from flows.build_shards import build_shards
 from shards.manifest import MANIFEST_NAME
 from shards.reader import ShardedSplit
@@ -99,14 +99,14 @@ def test_a_build_ends_with_a_table_and_full_progress(
     plan: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved: list[float] = []
-    real = flow_module.update_progress_artifact
+    real = moving.update_progress_artifact
 
     def update(artifact: Any, progress: float) -> None:
         moved.append(progress)
         real(artifact, progress=progress)
 
-    monkeypatch.setattr(flow_module, "update_progress_artifact", update)
-    monkeypatch.setattr(flow_module, "UPDATE_SECONDS", 0.0)
+    monkeypatch.setattr(moving, "update_progress_artifact", update)
+    monkeypatch.setattr(moving, "UPDATE_SECONDS", 0.0)
     heard = Remembering()
     with listening(heard):
         folder = build_shards(dataset(plan), runtime(plan))
@@ -141,8 +141,8 @@ def test_progress_moves_at_most_once_a_second_and_never_ends_a_build(
         moved.append(progress)
         raise ConnectionError("the server is away")
 
-    monkeypatch.setattr(flow_module, "update_progress_artifact", update)
-    monkeypatch.setattr(flow_module, "UPDATE_SECONDS", 3600.0)
+    monkeypatch.setattr(moving, "update_progress_artifact", update)
+    monkeypatch.setattr(moving, "UPDATE_SECONDS", 3600.0)
     folder = build_shards(dataset(plan), runtime(plan, samples_per_shard=1))
     assert moved == [100.0]
     assert (plan.parent / "root" / folder / MANIFEST_NAME).exists()

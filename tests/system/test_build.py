@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,18 +82,6 @@ def test_a_killed_take_over_goes_on_to_the_same_bytes(
     links = [path.stat().st_nlink for path in sorted(folder.glob("*.tar"))]
     assert all(count >= 2 for count in links[: IMAGES // PER_SHARD])
     assert links[-1] == 1
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
-    if subprocess.run(mounting, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small file system needs root")
-    yield place
-    subprocess.run(["umount", place], check=True)
 
 
 def test_a_full_disk_is_one_clear_error(

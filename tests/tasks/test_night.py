@@ -130,3 +130,12 @@ def test_an_outcome_has_a_known_state() -> None:
         Outcome.model_validate(
             {"pair": Pair(dataset="d", split="s", model="m"), "state": "fine", "message": "x"}
         )
+
+
+def test_later_work_on_the_same_shards_reuses_no_more_than_there_was() -> None:
+    first = Work(computed=2, reused=2, damaged=2, images=10, seconds=1.0, slots=1, setup="a")
+    total = Work().followed_by(first).followed_by(Work(damaged=1))
+    total = total.followed_by(Work(computed=1, reused=3, images=5, seconds=0.5, slots=2))
+    assert total == Work(
+        computed=3, reused=1, damaged=3, images=15, seconds=1.5, slots=2, setup="a"
+    )

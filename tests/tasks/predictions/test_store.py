@@ -98,12 +98,54 @@ def test_scores_are_there_before_predictions(
 
 
 @pytest.mark.parametrize("cut", [0, 3, 100, -1])
+@pytest.mark.parametrize("folder", ["predictions", "scores"])
+def test_what_is_cut_short_is_missing(
+    store: Store, split: ShardedSplit, cut: int, folder: str
+) -> None:
+    there, shards = predictions(store), split.shards()
+    for shard in shards:
+        write(there, shard)
+    assert there.cut_short(shards) == []
+    path = there.path(shards[1]) if folder == "predictions" else there.scores_path(shards[1])
+    file = local(store, path)
+    file.write_bytes(file.read_bytes()[:cut])
+    assert there.missing(shards) == there.cut_short(shards) == [shards[1]]
+    write(there, shards[1])
+    assert there.missing(shards) == []
+    there.discard(shards[0].entry.sha256)
+    assert (there.missing(shards), there.cut_short(shards)) == ([shards[0]], [])
+    there.discard(shards[0].entry.sha256)
+
+
+def test_what_a_killed_writer_left_is_nobodys_predictions(
+    store: Store, split: ShardedSplit
+) -> None:
+    """A hidden file is not listed, not missing, and not read by any reader of Parquet folders."""
+    there, shards = predictions(store), split.shards()
+    for shard in shards:
+        write(there, shard)
+        for path in (there.path(shard), there.scores_path(shard)):
+            whole = local(store, path)
+            torn = whole.with_name(f".{whole.name}.0123abcd.partial")
+            torn.write_bytes(whole.read_bytes()[:100])
+    assert there.missing(shards) == []
+    found = ds.dataset(local(store, "predictions"), partitioning="hive").to_table()
+    assert found.num_rows == split.samples.num_rows
+    files = local(store, "predictions") / "**/*.parquet"
+    with duckdb.connect() as connection:
+        counted = connection.execute("select count(*) from read_parquet(?)", [str(files)])
+        assert counted.fetchone() == (split.samples.num_rows,)
+
+
+@pytest.mark.parametrize("cut", [0, 3, 100, -1])
 def test_truncated_parquet_names_the_file(store: Store, split: ShardedSplit, cut: int) -> None:
     there, shard = predictions(store), split.shards()[0]
     write(there, shard)
     file = local(store, there.path(shard))
     file.write_bytes(file.read_bytes()[:cut])
-    with pytest.raises(ShardError, match=r"are not readable .* remove the file and run") as refused:
+    with pytest.raises(
+        ShardError, match=r"are not readable .* run the evaluation again"
+    ) as refused:
         there.read(shard)
     assert str(file) in str(refused.value)
 

@@ -1,0 +1,85 @@
+"""Shards → predictions: what is missing, cut into tasks, on the slots."""
+
+import time
+from collections.abc import Sequence
+
+from prefect import get_run_logger
+
+from conf.plan import RuntimePlan
+from flows.moving import Moving
+from flows.numerics import input_pixels
+from flows.runners import gather, group_size, groups
+from shards.reader import Shard, ShardedSplit
+from tasks.import_predictions import import_predictions
+from tasks.infer import InferenceRun, infer
+from tasks.models.batching import setup_words
+from tasks.models.cost import NOTHING, Cost
+from tasks.night import Work
+from tasks.progress import Outline, listener, listening
+from tasks.slots.devices import Device
+from tasks.slots.pool import slot_pool
+
+CPU_PIXELS, CUDA_PIXELS = 1.5e6, 1e8
+"""Assumed per second and CPU thread, or CUDA device: on a CPU ResNet-20 on CIFAR-10 and
+EfficientNet-Lite0 on ImageNet are alike in it. Only tasks are cut by it."""
+
+
+def predict(
+    split: ShardedSplit, run: InferenceRun, devices: tuple[Device, ...], runtime: RuntimePlan
+) -> tuple[Work, list[Exception]]:
+    """Predict, or import, the shards that have no predictions yet: what was done, and why not all.
+
+    Raises:
+        InputError: the file to import cannot be used.
+    """
+    shards = split.shards()
+    missing = run.predictions.missing(shards)
+    damaged = run.predictions.cut_short(missing)
+    for shard in damaged:
+        where = run.predictions.store.locate(run.predictions.path(shard))
+        get_run_logger().warning("predictions %s are cut short and are computed again", where)
+    outline = Outline(f"infer {run.label}", len(shards), len(shards) - len(missing))
+    listener().begin(outline)
+    started = time.perf_counter()
+    errors: list[Exception] = []
+    cost = NOTHING
+    if run.model.is_imported:
+        # Also where nothing is missing: the targets that came with the scores are compared.
+        import_predictions(split, missing, run)
+    elif missing:
+        pixels = input_pixels(run.model.preprocessing, split) / len(shards)
+        seconds = pixels / _pixels_per_second(devices[0])
+        size = group_size(runtime.shards_per_task, len(missing), seconds, len(devices))
+        with listening(Moving("inferring", run.predictions.pair, outline, listener())):
+            cost, errors = _infer(groups(missing, size), run, devices)
+    left = {shard.entry.sha256 for shard in run.predictions.missing(missing)}
+    done = [shard.entry for shard in missing if shard.entry.sha256 not in left]
+    work = Work(
+        computed=len(done),
+        reused=len(shards) - len(missing),
+        damaged=len(damaged),
+        images=sum(entry.nsamples for entry in done),
+        seconds=time.perf_counter() - started,
+        slots=len(devices),
+        cost=cost,
+        setup=setup_words(run.numerics, run.batch_size, len(devices), devices[0].threads),
+    )
+    return work, errors
+
+
+def _infer(
+    cut: list[Sequence[Shard]], run: InferenceRun, devices: tuple[Device, ...]
+) -> tuple[Cost, list[Exception]]:
+    with slot_pool(devices) as pool:
+        futures = [
+            infer.with_options(task_run_name=f"infer {run.label} from {group[0].entry.url}").submit(
+                group, run, pool
+            )
+            for group in cut
+        ]
+        done, errors = gather(futures)
+    return sum((group.cost for group in done), NOTHING), errors
+
+
+def _pixels_per_second(device: Device) -> float:
+    return CPU_PIXELS * device.threads if device.kind == "cpu" else CUDA_PIXELS

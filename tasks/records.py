@@ -24,7 +24,7 @@ class Record(BaseModel):
             found = cls.model_validate_json(raw)
         except ValidationError as error:
             raise ShardError(
-                f"{where} is not a {cls.__name__} of this version "
+                f"{where} is no {cls.__name__} of this version "
                 f"({error.errors()[0]['msg']}); remove the file and run again"
             ) from error
         if not found.model_fields_set >= {"schema_name", "schema_version"}:

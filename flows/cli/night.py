@@ -14,7 +14,7 @@ from flows.cli import environment
 from flows.cli.console import OUT, say, working
 from flows.cli.outcomes import EXIT_CODES, print_outcomes, print_work
 from flows.cli.profiling import print_profile
-from shards.errors import InputError
+from shards.errors import InputError, ShardError
 from shards.store import Store
 from tasks.models.spec import IMPORTED, Output
 from tasks.night import Night, Outcome
@@ -122,14 +122,21 @@ def report(
 
 @commands.command()
 def nights(root: RootOption = "artifacts") -> None:
-    """List the stored nights, the newest last."""
+    """List the stored nights, the newest last; one with a damaged record is named, and exits 3."""
     store = Store.at(root)
     names = finished_nights(store)
     if not names:
         say(f"{store.locate('')}: there is no night yet; run `nightmark night`")
+    damaged: list[str] = []
     for name in names:
-        found = read_record(store, name)
+        try:
+            found = read_record(store, name)
+        except ShardError as error:
+            damaged.append(str(error))
+            continue
         OUT.print(f"{name}  {found.plan}  {found.state}", markup=False)
+    if damaged:
+        raise ShardError("\n".join(damaged))
 
 
 def _run_night(plan: Path, overrides: list[str]) -> Night:

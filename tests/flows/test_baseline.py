@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows.nightly import nightly
+from flows.returned import taken
 from shards.store import Store
 from tasks.gates.decisions import NIGHTMARK, read_decisions
 from tasks.layout import PairName, SplitName
@@ -17,8 +18,7 @@ PAIR = PairName(SplitName("cifar10", "test"), "resnet8")
 
 
 def run(*overrides: str) -> Night:
-    found: Night = nightly(PLAN, list(overrides), return_state=True).result(raise_on_failure=False)
-    return found
+    return taken(nightly(PLAN, list(overrides), return_state=True), Night)
 
 
 def test_a_night_that_passed_becomes_the_baseline_of_the_next(root: Path) -> None:

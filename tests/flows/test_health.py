@@ -14,6 +14,7 @@ from conf.loading import load
 from conf.locations import in_package
 from flows.evaluate import evaluate
 from flows.nightly import nightly
+from flows.returned import taken
 from shards.store import Store
 from tasks.health.finding import TITLES, Finding
 from tasks.night import Night, Outcome
@@ -51,7 +52,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def night_of(plan: Path) -> Night:
-    return nightly(plan, [], return_state=True).result(raise_on_failure=False)
+    return taken(nightly(plan, [], return_state=True), Night)
 
 
 def by_check(outcome: Outcome) -> dict[str, Finding]:

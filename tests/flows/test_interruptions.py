@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.nightly import nightly
+from flows.returned import taken
 from tasks.night import Night
 
 PLAN = Path(__file__).parents[1] / "plans" / "small.yaml"
@@ -21,7 +22,7 @@ Command = Callable[..., int]
 
 
 def run(*overrides: str) -> Night:
-    return nightly(PLAN, list(overrides), return_state=True).result(raise_on_failure=False)
+    return taken(nightly(PLAN, list(overrides), return_state=True), Night)
 
 
 def metrics(root: Path) -> bytes:

@@ -12,7 +12,10 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from conf.locations import in_package
 from flows.nightly import nightly
+from flows.returned import taken
+from shards.store import Store
 from tasks.night import Night
+from tests.support.stored import store_night
 
 PLAN = Path(__file__).parents[1] / "plans" / "small.yaml"
 SHARDS = 4
@@ -21,7 +24,7 @@ Command = Callable[..., int]
 
 def run(*overrides: str) -> tuple[str, str, Night]:
     state = nightly(PLAN, list(overrides), return_state=True)
-    return state.name, state.message or "", state.result(raise_on_failure=False)
+    return state.name, state.message or "", taken(state, Night)
 
 
 def only_file(root: Path, pattern: str) -> Path:
@@ -254,3 +257,15 @@ def test_stored_nights_are_listed_and_written_again(
     assert page.read_bytes() == before
     assert nightmark("report", "no-such-night") == 2
     assert "has no night 'no-such-night'" in capsys.readouterr().err
+
+
+def test_a_damaged_night_does_not_hide_the_others(
+    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store.at(root)
+    older, newer = store_night(store, 1), store_night(store, 2)
+    store.publish(f"nights/{older.name}/night.json", b"{")
+    assert nightmark("nights") == 3
+    printed = capsys.readouterr()
+    assert f"{newer.name}  made  incomplete" in printed.out
+    assert f"{older.name}/night.json is no Night" in printed.err

@@ -100,7 +100,7 @@ def test_a_night_survives_its_file() -> None:
     found = night(outcome("passed", verdicts=(verdict("passed"),)), outcome("unusable"))
     assert found.state == "unusable"
     assert Night.from_json(found.to_json(), "night.json") == found
-    with pytest.raises(ShardError, match=r"night\.json is not a Night of this version"):
+    with pytest.raises(ShardError, match=r"night\.json is no Night of this version"):
         Night.from_json(found.to_json().replace(b"unusable", b"unlikely"), "night.json")
 
 

@@ -45,7 +45,7 @@ def test_what_is_no_such_record(raw: bytes) -> None:
     with pytest.raises(ShardError) as refused:
         Weather.from_json(raw, "folder/weather.json")
     message = str(refused.value)
-    assert message.startswith("folder/weather.json is not a Weather of this version (")
+    assert message.startswith("folder/weather.json is no Weather of this version (")
     assert message.endswith("); remove the file and run again")
 
 

@@ -86,7 +86,7 @@ def test_what_is_missing_is_listed_with_its_night(store: Store, tmp_path: Path) 
     assert all(isinstance(entry, Unreadable) for entry in found)
     told = {entry.night: entry.why for entry in found if isinstance(entry, Unreadable)}
     assert set(told) == {*nights, unfinished.name}
-    assert "is not a Night" in told[nights[0]]
+    assert "is no Night" in told[nights[0]]
     assert "metrics.json is missing" in told[nights[1]]
     assert "comparison.json is missing" in told[nights[2]]
     assert told[unfinished.name].startswith("it was incomplete")

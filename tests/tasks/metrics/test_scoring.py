@@ -67,7 +67,7 @@ def test_an_infinite_nll_survives_json() -> None:
 
 def test_what_is_no_scoring_is_refused_by_name() -> None:
     raw = scoring_of(tallies_of(COUNTS), ANIMALS).to_json()
-    with pytest.raises(ShardError, match=r"there/metrics\.json is not a Scoring"):
+    with pytest.raises(ShardError, match=r"there/metrics\.json is no Scoring"):
         Scoring.from_json(
             raw.replace(b"nightmark.metrics", b"nightmark.other"), "there/metrics.json"
         )

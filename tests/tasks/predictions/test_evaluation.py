@@ -93,5 +93,5 @@ def test_it_survives_its_file(tmp_path: Path) -> None:
 )
 def test_another_record_is_refused(tmp_path: Path, old: bytes, new: bytes) -> None:
     raw = composed(split_at(tmp_path)).to_json()
-    with pytest.raises(ShardError, match=r"e\.json is not a Evaluation of this version .*remove"):
+    with pytest.raises(ShardError, match=r"e\.json is no Evaluation of this version .*remove"):
         Evaluation.from_json(raw.replace(old, new, 1), "e.json")

@@ -3,7 +3,10 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from tests.support.shared_data import needs_shared
 from tests.system.conftest import Start
@@ -14,19 +17,60 @@ SIZES = ("--set", "runtime.samples_per_shard=500", "--set", "runtime.shards_per_
 
 
 @needs_shared
-def test_ctrl_c_ends_soon_and_keeps_what_is_finished(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 3), (signal.SIGTERM, 143)])
+def test_an_interruption_ends_soon_and_keeps_what_is_finished(
+    start: Start, tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
     running = start(*WORDS, *SIZES)
     deadline = time.monotonic() + 300
     while not list(tmp_path.glob("root/predictions/**/*.parquet")) and time.monotonic() < deadline:
         assert running.poll() is None, running.communicate()[0]
         time.sleep(0.1)
-    # A terminal sends it to the whole foreground group, Prefect's server and the engine included.
-    os.killpg(running.pid, signal.SIGINT)
+    if stop == signal.SIGINT:
+        # A terminal sends it to the whole foreground group, server and engine included.
+        os.killpg(running.pid, stop)
+    else:
+        running.send_signal(stop)
     printed, _ = running.communicate(timeout=120)
-    assert running.returncode == 3, printed
-    assert "interrupted; what is finished is kept, run again for the rest" in printed
+    assert running.returncode == code, printed
+    assert "ed; what is finished is kept, run again for the rest" in printed
     assert "Traceback" not in printed
     assert list(tmp_path.glob("root/predictions/**/*.parquet"))
+    assert not list(tmp_path.glob("root/scorings/**/*.json"))
+    assert not [path for path in (tmp_path / "root").rglob(".*") if path.is_file()]
+    deadline = time.monotonic() + 20
+    while members(running.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not members(running.pid), "neither server nor engine is left behind"
+
+
+def members(group: int) -> list[str]:
+    """The processes of a group that have not ended."""
+    found: list[str] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            name, rest = stat.read_text().rsplit(")", 1)
+            state, _, its_group, *_ = rest.split()
+            if int(its_group) == group and state != "Z":
+                found.append(name)
+    return found
+
+
+def test_two_commands_at_once_end_alike(start: Start, tmp_path: Path) -> None:
+    """Each with its own slot and its own server, the same files."""
+    (tmp_path / "other").mkdir()
+    words = ("evaluate", PLANS / "small.yaml", "--dataset", "cifar10", "--model", "resnet8")
+    both = (
+        start(*words, "--set", "runtime.devices=[cpu:0]"),
+        start(*words, "--set", "runtime.devices=[cpu:1]", PREFECT_HOME=str(tmp_path / "other")),
+    )
+    for each in both:
+        printed, _ = each.communicate(timeout=300)
+        assert each.returncode == 0, printed
+    (metrics,) = tmp_path.glob("root/scorings/**/metrics.json")
+    assert b'"top1"' in metrics.read_bytes()
+    assert len(list(tmp_path.glob("root/predictions/**/*.parquet"))) == 4
+    assert not [path for path in (tmp_path / "root").rglob(".*") if path.is_file()]
 
 
 def test_a_server_that_is_away_is_named(start: Start) -> None:

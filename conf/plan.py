@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from conf.gates import GateEntry, GatePreset, Name
 from conf.locations import Located
+from conf.runtime import RuntimePlan
 from shards.order import OrderName
 from shards.recipe import Verify
 from shards.sources.source import SourceSpec
@@ -96,41 +97,6 @@ class ModelPlan(ModelSpec):
         )
     )
     datasets: tuple[Name, ...] | None = Field(default=None, description="Default: all.")
-
-
-class RuntimePlan(_Frozen):
-    """How to run: speed and place; only precision, decoder and compile can change a number."""
-
-    root: str = Field(
-        default="artifacts",
-        description="Artifact root, a path or fsspec URL; NIGHTMARK_ROOT overrides it.",
-    )
-    devices: tuple[str, ...] = Field(
-        default=("auto",),
-        min_length=1,
-        description="`auto`, or names: cuda:0, cuda:all, cpu:1; cuda:0*2, cpu*2: two slots.",
-    )
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    decoder: Literal["pil", "torchvision"] = "pil"
-    compile: Literal["auto", "on", "off"] = Field(
-        default="auto",
-        description="Compile networks: auto on a CPU where the dataset is large enough to be "
-        "worth it.",
-    )
-    batch_size: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Images per batch at most; none: 32 on a CPU, 256 on CUDA."
-    )
-    samples_per_shard: Annotated[int, Field(ge=1)] = 1000
-    shards_per_task: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
-        default="auto",
-        description="Shards in one Prefect task; auto: ten seconds of work or more, by size.",
-    )
-    keep_scores: bool = Field(
-        default=True, description="Keep all probabilities of up to 1,000 classes."
-    )
-    max_failed: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Images that may fail to be predicted before a run is incomplete."
-    )
 
 
 class Plan(_Frozen):

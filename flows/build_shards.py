@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
-from conf.plan import DatasetPlan, RuntimePlan
+from conf.plan import DatasetPlan
+from conf.runtime import RuntimePlan
 from flows.moving import Moving, artifact_key
 from flows.returned import kept, taken
 from flows.runners import combined, gather, group_size, groups, threads, whole

@@ -5,7 +5,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from conf.asking import asked_for
-from conf.plan import Plan, RuntimePlan
+from conf.plan import Plan
+from conf.runtime import RuntimePlan
 from flows.build_shards import shards_of
 from flows.find_copies import find_training
 from flows.numerics import numerics_for

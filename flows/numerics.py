@@ -3,7 +3,7 @@
 import pyarrow.compute as pc
 from prefect import get_run_logger
 
-from conf.plan import RuntimePlan
+from conf.runtime import RuntimePlan
 from shards.errors import InputError
 from shards.reader import ShardedSplit
 from tasks.models.compiled import has_compiler

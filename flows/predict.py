@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from prefect import get_run_logger
 
-from conf.plan import RuntimePlan
+from conf.runtime import RuntimePlan
 from flows.moving import Moving
 from flows.numerics import input_pixels
 from flows.runners import gather, group_size, groups

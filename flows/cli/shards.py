@@ -11,7 +11,8 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from conf.loading import load
-from conf.plan import DatasetPlan, Plan, RuntimePlan
+from conf.plan import DatasetPlan, Plan
+from conf.runtime import RuntimePlan
 from flows.cli.console import OUT, showing_progress, working
 from shards.errors import InputError, ShardError
 from shards.manifest import Manifest

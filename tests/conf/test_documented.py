@@ -7,7 +7,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from conf.plan import DatasetPlan, ModelPlan, Plan, RuntimePlan
+from conf.plan import DatasetPlan, ModelPlan, Plan
+from conf.runtime import RuntimePlan
 from tasks.gates.gate import Gate
 from tasks.metrics.slicing import SliceSpec
 

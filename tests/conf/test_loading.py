@@ -372,3 +372,10 @@ def test_a_key_that_stands_twice(write: Write) -> None:
     with pytest.raises(InputError) as refused:
         load(path)
     assert str(refused.value) == f"{path}:2: name stands twice; remove one of them"
+
+
+@pytest.mark.parametrize(("written", "meant"), [("on", "on"), ("off", "off"), ("auto", "auto")])
+def test_a_switch_may_be_written_without_quotes(write: Write, written: str, meant: str) -> None:
+    """YAML 1.1 reads a bare ``on`` as true."""
+    plan = load(write(PLAN), [f"runtime.compile={written}"])
+    assert plan.runtime.compile == meant

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from prefect.logging import disable_run_logger
 
-from conf.plan import RuntimePlan
+from conf.runtime import RuntimePlan
 from flows.numerics import AUTO_COMPILE_PIXELS, input_pixels, numerics_for
 from shards.errors import InputError
 from tasks.models.spec import Numerics, Preprocessing

@@ -16,7 +16,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
 import flows.cli.shards as command_module
-from conf.plan import DatasetPlan, RuntimePlan
+from conf.plan import DatasetPlan
+from conf.runtime import RuntimePlan
 from flows import moving
 from flows.build_shards import build_shards
 from shards.manifest import MANIFEST_NAME

@@ -102,7 +102,7 @@ def test_a_night_finds_the_training_images_in_the_test_set(
         path.write_text("{}")
     spoilt = evaluate(load(plan), "cifar10", "resnet8", return_state=True).result()
     assert spoilt.state == "passed"
-    assert "copies.json is not" in by_check(spoilt)["leakage"].sentence
+    assert "copies.json is no Copies" in by_check(spoilt)["leakage"].sentence
     for path in records:
         path.unlink()
     assert nightmark("leakage", plan, "--dataset", "cifar10") == 0

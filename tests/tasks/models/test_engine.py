@@ -248,8 +248,7 @@ def test_the_cost_counts_every_image_and_stage(tmp_path: Path) -> None:
     assert cost.images == 3
     stages = (cost.read, cost.decode, cost.preprocess, cost.forward, cost.rank)
     assert min(stages) > 0
-    assert sum(stages) <= cost.wall
-    assert cost.capacity == cost.wall
+    assert cost.capacity == cost.wall > 0
 
 
 def test_a_fault_in_reading_comes_out_as_it_is(tmp_path: Path) -> None:

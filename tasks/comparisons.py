@@ -71,11 +71,7 @@ def store_comparison(store: Store, comparison: Comparison, changed: pa.Table) ->
 
 def read_comparison(store: Store, pair: PairName, comparison: str) -> Comparison:
     """A stored comparison of a candidate. Raises ShardError."""
-    path = f"{pair.comparison(comparison)}/{RECORD}"
-    try:
-        return Comparison.from_json(store.read(path), store.locate(path))
-    except FileNotFoundError as error:
-        raise ShardError(f"{store.locate(path)} is missing; compare the two again") from error
+    return Comparison.read(store, f"{pair.comparison(comparison)}/{RECORD}", "compare them again")
 
 
 def _check_comparable(baseline: StoredScoring, candidate: StoredScoring) -> None:

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shards.errors import ShardError
+from shards.store import Store
 from tasks.layout import PairName, SplitName
 
 
@@ -30,6 +31,15 @@ class Record(BaseModel):
         if not found.model_fields_set >= {"schema_name", "schema_version"}:
             raise ShardError(f"{where} does not say which schema it has; remove it and run again")
         return found
+
+    @classmethod
+    def read(cls, store: Store, path: str, remedy: str) -> Self:
+        """The record at a path; ``remedy`` is what to do where there is none. Raises ShardError."""
+        where = store.locate(path)
+        try:
+            return cls.from_json(store.read(path), where)
+        except FileNotFoundError as error:
+            raise ShardError(f"{where} is missing; {remedy}") from error
 
 
 class Pair(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from shards.errors import InputError, ShardError
+from shards.errors import InputError
 from shards.manifest import SAMPLES_NAME
 from shards.sample import ClassList
 from shards.store import Store
@@ -82,20 +82,12 @@ def read_scorings(store: Store, outcomes: Sequence[Outcome]) -> dict[str, Scorin
 
 def read_scoring(store: Store, pair: PairName, scoring: str) -> Scoring:
     """The figures of a pair under an id. Raises ShardError."""
-    path = f"{pair.scoring(scoring)}/metrics.json"
-    try:
-        return Scoring.from_json(store.read(path), store.locate(path))
-    except FileNotFoundError as error:
-        raise ShardError(f"{store.locate(path)} is missing; run the night again") from error
+    return Scoring.read(store, f"{pair.scoring(scoring)}/metrics.json", "run the night again")
 
 
 def read_evaluation(store: Store, pair: PairName, evaluation: str) -> Evaluation:
     """The record of an evaluation. Raises ShardError."""
-    path = pair.evaluation(evaluation)
-    try:
-        return Evaluation.from_json(store.read(path), store.locate(path))
-    except FileNotFoundError as error:
-        raise ShardError(f"{store.locate(path)} is missing; run the evaluation again") from error
+    return Evaluation.read(store, pair.evaluation(evaluation), "run the evaluation again")
 
 
 def find_scored(store: Store, reference: str) -> StoredScoring:

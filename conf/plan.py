@@ -172,6 +172,11 @@ class Plan(_Frozen):
         trained = {dataset.train for dataset in self.datasets}
         return tuple(sorted(self.datasets, key=lambda dataset: dataset.name not in trained))
 
+    def in_turn(self) -> tuple[PairName, ...]:
+        """The pairs in the order in which a night works: those of training sets first."""
+        place = {dataset.split_name: n for n, dataset in enumerate(self.training_first())}
+        return tuple(sorted(self.pairs(), key=lambda pair: place[pair.split]))
+
     def dataset(self, name: str) -> DatasetPlan:
         """Raises KeyError, with a sentence that lists the names there are."""
         return _by_name({entry.name: entry for entry in self.datasets}, name, "dataset")

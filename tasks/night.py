@@ -16,6 +16,7 @@ from tasks.records import Pair, Record
 
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
 Promotion = Literal["automatic", "manual"]
+NightKind = Literal["night", "reprocess"]
 SEVERITY: tuple[OutcomeState, ...] = (
     "failed",
     "unusable",
@@ -116,6 +117,16 @@ class Night(Record):
     schema_name: Literal["nightmark.night"] = "nightmark.night"
     schema_version: Literal[1] = 1
     name: str
+    kind: NightKind = Field(
+        default="night", description="reprocess: chosen pairs of the plan, after an update."
+    )
+    quick: int | None = Field(
+        default=None,
+        description="Judged on the first so many shards of each split alone; null: on all.",
+    )
+    deadline: datetime | None = Field(
+        default=None, description="When the work had to stop; what was not done is incomplete."
+    )
     plan: str
     plan_digest: str
     started: datetime

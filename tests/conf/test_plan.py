@@ -203,6 +203,7 @@ def test_train_names_another_dataset_of_the_plan() -> None:
         )
 
     assert [dataset.name for dataset in plan("t").training_first()] == ["t", "d"]
+    assert list(map(str, plan("t").in_turn())) == ["t/train/m", "d/test/m"]
     with pytest.raises(ValidationError, match="dataset d: train 'gone' is not in the plan"):
         plan("gone")
     with pytest.raises(ValidationError, match="train must name another dataset"):

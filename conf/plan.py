@@ -97,6 +97,9 @@ class ModelPlan(ModelSpec):
         )
     )
     datasets: tuple[Name, ...] | None = Field(default=None, description="Default: all.")
+    priority: int = Field(
+        default=0, description="Models of a higher priority are evaluated before the others."
+    )
 
 
 class Plan(_Frozen):
@@ -173,9 +176,15 @@ class Plan(_Frozen):
         return tuple(sorted(self.datasets, key=lambda dataset: dataset.name not in trained))
 
     def in_turn(self) -> tuple[PairName, ...]:
-        """The pairs in the order in which a night works: those of training sets first."""
+        """The pairs in the order in which a night works, so that a deadline cuts off the least.
+
+        By the priority of their models; within it training sets first, then as the plan has them.
+        """
         place = {dataset.split_name: n for n, dataset in enumerate(self.training_first())}
-        return tuple(sorted(self.pairs(), key=lambda pair: place[pair.split]))
+        priority = {model.name: model.priority for model in self.models}
+        return tuple(
+            sorted(self.pairs(), key=lambda pair: (-priority[pair.model], place[pair.split]))
+        )
 
     def dataset(self, name: str) -> DatasetPlan:
         """Raises KeyError, with a sentence that lists the names there are."""

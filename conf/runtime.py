@@ -1,13 +1,31 @@
 """How a plan is run: where, on what, in what pieces."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from tasks.deadline import deadline_at
 
 
 def _switch(value: object) -> object:
     """YAML reads a bare ``on`` and ``off`` as true and false."""
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+def _deadline(value: object) -> object:
+    """Whether it is one: a number is none, and YAML reads a bare 22:30 as 1350."""
+    if value is not None:
+        deadline_at(str(value), datetime.now(UTC), ZoneInfo("UTC"))
+    return value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("no time zone is called so; write one as Europe/Berlin") from error
 
 
 class RuntimePlan(BaseModel):
@@ -44,4 +62,11 @@ class RuntimePlan(BaseModel):
     )
     max_failed: Annotated[int, Field(ge=0)] = Field(
         default=0, description="Images that may fail to be predicted before a run is incomplete."
+    )
+    deadline: Annotated[str | None, BeforeValidator(_deadline)] = Field(
+        default=None,
+        description="When a night stops and publishes what is whole: 3h, or '06:30'; none: never.",
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        default="UTC", description="Whose clocks a deadline like '06:30' means: Europe/Berlin."
     )

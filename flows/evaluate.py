@@ -1,8 +1,7 @@
 """One pair: source → shards → predictions → tallies → metrics → verdicts."""
 
-from prefect import flow, get_run_logger, tags
+from prefect import flow, get_run_logger, runtime, tags
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from conf.asking import asked_for
 from conf.plan import Plan
@@ -11,13 +10,14 @@ from flows.build_shards import shards_of
 from flows.find_copies import find_training
 from flows.numerics import numerics_for
 from flows.predict import predict
-from flows.returned import kept
 from flows.runners import combined
+from flows.states import MORE_TIME, final_state
 from shards.errors import InputError, NightmarkError
 from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.aggregate import aggregate
 from tasks.compare import compare_with_baseline
+from tasks.deadline import DeadlineError
 from tasks.examine import examine
 from tasks.gates.verdict import Verdict
 from tasks.infer import InferenceRun
@@ -30,35 +30,33 @@ from tasks.models.labels import bind
 from tasks.models.load import resolve
 from tasks.models.spec import ResolvedModel, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
+from tasks.night_words import ended
 from tasks.predictions.schema import KEPT_CLASSES
 from tasks.predictions.store import DamagedPredictionsError, PredictionStore
+from tasks.quick import quick_look
 from tasks.records import Pair
 from tasks.slots.devices import Device, find_devices
 
-STATE_NAMES: dict[OutcomeState, str] = {
-    "passed": "Passed",
-    "failed": "GateFailed",
-    "inconclusive": "Inconclusive",
-    "incomplete": "Incomplete",
-    "unusable": "Unusable",
-}
-GREEN: tuple[OutcomeState, ...] = ("passed", "inconclusive")
-NEXT_STEPS: dict[OutcomeState, str] = {
-    "passed": "nothing to do",
-    "failed": "open the report of this night and look at the classes it names",
-    "inconclusive": "evaluate on more images, or choose another policy for the gate",
-    "incomplete": "mend what the message names and run again; only what is missing is computed",
-    "unusable": "correct the plan or the input that the message names and run again",
-}
+
+def _run_name() -> str:
+    """``cifar10 x resnet8``, and that it is a quick look where it is one."""
+    parameters: dict[str, object] = runtime.flow_run.parameters
+    pair = f"{parameters['dataset']} x {parameters['model']}"
+    return pair if parameters["quick"] is None else f"{pair}, quick {parameters['quick']}"
 
 
-@flow(name="evaluate", flow_run_name="{dataset} x {model}")
+@flow(name="evaluate", flow_run_name=_run_name)
 def evaluate(
-    plan: Plan, dataset: str, model: str, shards_folder: str | None = None
+    plan: Plan,
+    dataset: str,
+    model: str,
+    shards_folder: str | None = None,
+    quick: int | None = None,
 ) -> State[Outcome]:
     """Evaluate a model of the plan on one of its datasets.
 
     ``shards_folder`` under the artifact root holds the shards; without it they are built first.
+    With ``quick`` it is judged on the first so many shards, and is never a baseline.
 
     The state carries the outcome, whatever it is: Completed named Passed or Inconclusive, Failed
     named GateFailed, Incomplete or Unusable.
@@ -66,11 +64,12 @@ def evaluate(
     pair = PairName(plan.dataset(dataset).split_name, model)
     with tags(f"dataset:{dataset}", f"model:{model}"):
         try:
-            outcome = _evaluate(plan, pair, shards_folder)
+            outcome = _evaluate(plan, pair, shards_folder, quick)
         except NightmarkError as error:
             outcome = outcome_of(error, pair)
     get_run_logger().info("%s: %s: %s", pair, outcome.state, outcome.message)
-    return final_state(outcome.state, outcome.message, outcome)
+    next_step = MORE_TIME if outcome.cut_off else None
+    return final_state(outcome.state, ended(outcome.message), outcome, next_step)
 
 
 def outcome_of(error: Exception, pair: PairName, work: Work | None = None) -> Outcome:
@@ -78,27 +77,32 @@ def outcome_of(error: Exception, pair: PairName, work: Work | None = None) -> Ou
     if not isinstance(error, NightmarkError):
         raise error
     state: OutcomeState = "unusable" if isinstance(error, InputError) else "incomplete"
-    return Outcome(pair=Pair.of(pair), state=state, message=str(error), work=work or Work())
+    return Outcome(
+        pair=Pair.of(pair),
+        state=state,
+        message=str(error),
+        work=work or Work(),
+        cut_off=isinstance(error, DeadlineError),
+    )
 
 
-def final_state(state: OutcomeState, message: str, data: object) -> State:
-    """The named Prefect state of an outcome, with the next step in its message."""
-    said = f"{message} Next: {NEXT_STEPS[state]}."
-    make = Completed if state in GREEN else Failed
-    return make(name=STATE_NAMES[state], message=said, data=kept(data))
-
-
-def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
+def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None, quick: int | None) -> Outcome:
     devices = find_devices(plan.runtime.devices)
     # First, so that a model that cannot be used does not cost the shards.
     model = resolve(plan.model(pair.model))
-    folder = shards_folder or shards_of(plan.dataset(pair.split.dataset), plan.runtime)
-    split = ShardedSplit.open(Store.at(plan.runtime.root), folder)
-    run = _run(plan.runtime, pair, model, split, devices[0])
-    asked = asked_for(plan, pair, split.manifest.classes, split.samples)
+    dataset = plan.dataset(pair.split.dataset)
+    folder = shards_folder or shards_of(dataset, plan.runtime)
+    whole = ShardedSplit.open(Store.at(plan.runtime.root), folder)
+    # Of the whole, also for a quick look: its predictions are those that the full night needs.
+    run = _run(plan.runtime, pair, model, whole, devices[0])
+    asked = asked_for(plan, pair, whole.manifest.classes, whole.samples)
+    split, look = (whole, None) if quick is None else quick_look(whole, quick, dataset.order)
     work = Work()
     while True:
-        done, errors = predict(split, run, devices, plan.runtime)
+        # Imported scores are compared with the labels of the whole, and cost next to nothing.
+        done, errors = predict(
+            whole if run.model.is_imported else split, run, devices, plan.runtime
+        )
         work = work.followed_by(done)
         if errors:
             return outcome_of(combined(errors), pair, work)
@@ -111,7 +115,11 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None) -> Outcome:
             run.predictions.discard(error.shard)
             work = work.followed_by(Work(damaged=1))
         else:
-            return _judge(plan, split, run, scoring, work)
+            outcome = _judge(plan, split, run, scoring, work)
+            skipped = tuple(SkippedNote(**e.model_dump()) for e in whole.manifest.skipped)
+            return outcome.model_copy(
+                update={"quick": look, "skipped": skipped, "samples": whole.manifest.samples}
+            )
 
 
 def _run(
@@ -142,18 +150,16 @@ def _judge(
     training = find_training(plan, plan.dataset(pair.split.dataset), split)
     findings = examine(store, scoring, training)
     verdicts = judge_scoring(scoring, plan.gates_for(pair), reference)
-    state = judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
+    state = judged_state(verdicts, scoring.n, scoring.failed, plan.runtime.max_failed)
     return Outcome(
         pair=scoring.pair,
         state=state,
-        message=_message(state, scoring.failed, verdicts),
+        message=_message(state, scoring, verdicts),
         scoring=scoring.id,
         evaluation=scoring.evaluation,
         comparison=None if reference is None else reference.note,
         verdicts=verdicts,
         work=work,
-        skipped=tuple(SkippedNote(**entry.model_dump()) for entry in split.manifest.skipped),
-        samples=split.manifest.samples,
         preprocessing=str(run.model.preprocessing),
         fingerprint=run.model.fingerprint,
         dataset_version=split.version,
@@ -161,10 +167,15 @@ def _judge(
     )
 
 
-def _message(state: OutcomeState, failed: int, verdicts: tuple[Verdict, ...]) -> str:
+def _message(state: OutcomeState, scoring: Scoring, verdicts: tuple[Verdict, ...]) -> str:
     """The sentence of the verdict that decided."""
+    if state == "unusable":
+        return (
+            f"none of the {counted(scoring.unlabelled, 'image')} has a label, so that nothing can "
+            f"be judged; give labels with `targets` of the dataset, or take it out of the plan."
+        )
     if state == "incomplete":
-        images = counted(failed, "image")
+        images = counted(scoring.failed, "image")
         return f"{images} could not be predicted; the predictions' error column says why."
     decisive = [v.sentence for v in verdicts if v.state == state and v.gate.severity == "fail"]
     if not decisive:

@@ -78,6 +78,8 @@ def find_training(plan: Plan, dataset: DatasetPlan, split: ShardedSplit) -> Trai
     if dataset.train is None:
         return None
     trained_on = plan.dataset(dataset.train)
+    if split.cut_to is not None:
+        return TrainingSplit(trained_on.split_name, fault="a quick look does not search for them.")
     try:
         _known_or_found(plan, split, split)
         other = ShardedSplit.open(split.store, shards_of(trained_on, plan.runtime))

@@ -3,19 +3,23 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from prefect import get_run_logger, tags
 from prefect.client.schemas.objects import State
 
 from conf.plan import Plan
 from flows.build_shards import shards_of
-from flows.evaluate import evaluate, final_state, outcome_of
+from flows.evaluate import evaluate, outcome_of
 from flows.returned import taken
 from flows.runners import threads
-from shards.errors import NightmarkError
+from flows.states import MORE_TIME, fault_state, final_state, tag_run
+from shards.errors import InputError, NightmarkError
 from shards.store import Store
+from tasks.deadline import deadline_at, is_over, too_late, until
 from tasks.layout import PairName, SplitName, night_name
 from tasks.night import Night, NightKind, Outcome, Provenance, worst
+from tasks.night_words import night_sentence
 from tasks.promote import promote_passed, promote_what_was_left
 from tasks.publish import publish_night
 from tasks.records import Pair
@@ -26,53 +30,102 @@ from tasks.stored import read_scorings
 NIGHT_ID_DIGITS = 6
 
 
-def run_night(plan: Plan, pairs: Sequence[PairName], kind: NightKind = "night") -> State[Night]:
+def run_night(
+    plan: Plan,
+    pairs: Sequence[PairName],
+    kind: NightKind = "night",
+    quick: int | None = None,
+    deadline: str | None = None,
+) -> State[Night]:
     """Evaluate and judge these pairs of the plan, in their order; publish, and promote.
 
     Called inside a flow, which returns the state: it carries the night, and is Failed (GateFailed,
     Incomplete, Unusable) or Completed (Passed, Inconclusive) after its worst pair. What cannot be
-    done is an outcome of its pair; nothing expected is raised.
+    done is an outcome of its pair; an error that ends the night is in the state.
+
+    Args:
+        plan: its runtime says where, on what, and by default until when.
+        pairs: the most important first.
+        kind: what the record calls it.
+        quick: judge on the first so many shards of each split; nothing is promoted then.
+        deadline: in place of the plan's.
     """
+    try:
+        return _ended(*_worked(plan, pairs, kind, quick, deadline))
+    except Exception as error:  # a fault of nightmark too, so that the UI says what to do
+        return fault_state(error)
+
+
+def _worked(
+    plan: Plan, pairs: Sequence[PairName], kind: NightKind, quick: int | None, deadline: str | None
+) -> tuple[Night, str]:
+    """The published night, and where its page lies."""
     store = Store.at(plan.runtime.root)
-    promote_what_was_left(store, plan.name)
     started = datetime.now(UTC)
+    moment = _moment(deadline or plan.runtime.deadline, started, plan.runtime.time_zone)
+    tag_run(*_tags(plan, pairs, quick))
+    promote_what_was_left(store, plan.name)
     devices = find_devices(plan.runtime.devices)
-    with slot_pool(devices):
-        outcomes = tuple(_outcomes(plan, pairs, devices))
-    state = worst([outcome.state for outcome in outcomes])
+    with slot_pool(devices), until(moment):
+        outcomes = tuple(_outcomes(plan, pairs, devices, quick))
     night = Night(
         name=night_name(started, uuid.uuid4().hex[:NIGHT_ID_DIGITS]),
         kind=kind,
+        quick=quick,
+        deadline=moment,
         plan=plan.name,
         plan_digest=plan.digest,
         started=started,
         finished=datetime.now(UTC),
-        state=state,
+        state=worst([outcome.state for outcome in outcomes]),
         outcomes=outcomes,
         promotion=plan.promotion,
         provenance=Provenance.here(tuple(str(device) for device in devices)),
     )
     page = publish_night(store, night, read_scorings(store, outcomes))
     promote_passed(store, night)
-    get_run_logger().info("%s: %s; report: %s", night.name, state, page)
-    decisive = [f"{o.pair}: {o.message}" for o in outcomes if o.state == state]
-    decisive = decisive or ["No model of the plan belongs to any of its datasets."]
-    return final_state(state, f"{'; '.join(decisive[:3])} Report: {page}", night)
+    return night, page
+
+
+def _ended(night: Night, page: str) -> State[Night]:
+    get_run_logger().info("%s: %s; report: %s", night.name, night.state, page)
+    deciding = [outcome for outcome in night.outcomes if outcome.state == night.state]
+    only_time = bool(deciding) and all(outcome.cut_off for outcome in deciding)
+    message = f"{night_sentence(night)} Report: {page}"
+    return final_state(night.state, message, night, MORE_TIME if only_time else None)
+
+
+def _moment(deadline: str | None, started: datetime, zone: str) -> datetime | None:
+    try:
+        return None if deadline is None else deadline_at(deadline, started, ZoneInfo(zone))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _tags(plan: Plan, pairs: Sequence[PairName], quick: int | None) -> list[str]:
+    """What the run is about, for those who filter runs in the UI."""
+    datasets = dict.fromkeys(f"dataset:{pair.split.dataset}" for pair in pairs)
+    models = dict.fromkeys(f"model:{pair.model}" for pair in pairs)
+    return [f"plan:{plan.name}", *datasets, *models, *(["quick"] if quick is not None else [])]
 
 
 def _outcomes(
-    plan: Plan, pairs: Sequence[PairName], devices: tuple[Device, ...]
+    plan: Plan, pairs: Sequence[PairName], devices: tuple[Device, ...], quick: int | None
 ) -> Iterator[Outcome]:
     """The outcomes of the pairs; the shards of a split are built once, before its first pair."""
     built: dict[SplitName, str | NightmarkError] = {}
-    for pair in pairs:
+    for place, pair in enumerate(pairs, 1):
+        if is_over():
+            yield outcome_of(too_late("this pair was not begun"), pair)
+            continue
+        get_run_logger().info("pair %d of %d: %s", place, len(pairs), pair)
         if pair.split not in built:
             built[pair.split] = _built(plan, pair.split)
         folder = built[pair.split]
         if isinstance(folder, NightmarkError):
             yield outcome_of(folder, pair)
         else:
-            yield _outcome(plan, pair, folder, len(devices))
+            yield _outcome(plan, pair, folder, len(devices), quick)
 
 
 def _built(plan: Plan, split: SplitName) -> str | NightmarkError:
@@ -83,11 +136,12 @@ def _built(plan: Plan, split: SplitName) -> str | NightmarkError:
         return error
 
 
-def _outcome(plan: Plan, pair: PairName, folder: str, slots: int) -> Outcome:
+def _outcome(plan: Plan, pair: PairName, folder: str, slots: int, quick: int | None) -> Outcome:
     """The outcome of a pair; a crash in it is told, and does not take the night down."""
     flow_on_slots = evaluate.with_options(task_runner=threads(slots))
     with tags(f"dataset:{pair.split.dataset}", f"model:{pair.model}"):
-        state = flow_on_slots(plan, pair.split.dataset, pair.model, folder, return_state=True)
+        names = (pair.split.dataset, pair.model)
+        state = flow_on_slots(plan, *names, folder, quick, return_state=True)
     try:
         return taken(state, Outcome)
     except Exception as error:  # whatever a crash leaves behind

@@ -10,6 +10,7 @@ from flows.moving import Moving
 from flows.numerics import input_pixels
 from flows.runners import gather, group_size, groups
 from shards.reader import Shard, ShardedSplit
+from tasks.deadline import DeadlineError, too_late
 from tasks.import_predictions import import_predictions
 from tasks.infer import InferenceRun, infer
 from tasks.models.batching import setup_words
@@ -54,6 +55,8 @@ def predict(
             cost, errors = _infer(groups(missing, size), run, devices)
     left = {shard.entry.sha256 for shard in run.predictions.missing(missing)}
     done = [shard.entry for shard in missing if shard.entry.sha256 not in left]
+    there = f"{len(shards) - len(left)} of {len(shards)} shards are predicted"
+    errors = [too_late(there) if isinstance(e, DeadlineError) else e for e in errors]
     work = Work(
         computed=len(done),
         reused=len(shards) - len(missing),

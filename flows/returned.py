@@ -31,6 +31,8 @@ def taken(state: State, kind: type[T]) -> T:
     value = _KEPT.pop(str(state.state_details.flow_run_id), None)
     if isinstance(value, kind):
         return value
+    if isinstance(value, BaseException):
+        raise value
     found: object = state.result(raise_on_failure=False)
     if isinstance(found, kind):
         return found

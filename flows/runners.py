@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import wait
 from typing import Any, Literal, TypeVar, cast
+from uuid import UUID
 
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectConcurrentFuture, PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from shards.errors import InputError, NightmarkError
+from tasks.deadline import seconds_left, too_late
 
 T = TypeVar("T")
 MOST_MESSAGES = 5
@@ -52,18 +55,40 @@ def whole(value: T) -> T:
 def gather(futures: Sequence[PrefectFuture[T]]) -> tuple[list[T], list[Exception]]:
     """Wait for all tasks: the results of those that succeeded, and what the others raised.
 
+    Where a deadline comes first, tasks that have begun are waited for and the others never begin;
+    a DeadlineError, the last of the errors, stands for all of these.
+
     Never pass such futures on to another task instead: with a failed one among them it would not
     run, and its flow would end green and empty.
     """
     results: list[T] = []
     errors: list[Exception] = []
+    dropped = _dropped_at_the_deadline(futures)
     for future in futures:
+        if future.task_run_id in dropped:
+            continue
         try:
             future.wait()
             results.append(future.result())
         except Exception as error:  # a task may raise anything; the caller gets it as a value
             errors.append(error)
+    if dropped:
+        errors.append(too_late(f"{len(dropped)} of {len(futures)} tasks were not begun"))
     return results, errors
+
+
+def _dropped_at_the_deadline(futures: Sequence[PrefectFuture[Any]]) -> set[UUID]:
+    """Wait for all, or for the deadline; what has not begun by then is taken back."""
+    left = seconds_left()
+    if left is None:
+        return set()
+    submitted = {
+        future.task_run_id: future.wrapped_future
+        for future in futures
+        if isinstance(future, PrefectConcurrentFuture)
+    }
+    wait(submitted.values(), timeout=left)
+    return {run for run, future in submitted.items() if future.cancel()}
 
 
 def combined(errors: Sequence[Exception]) -> Exception:

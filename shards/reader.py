@@ -3,14 +3,21 @@
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal.isal_zlib import crc32
 
 from shards.errors import ShardError
-from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest, ShardEntry, describes
+from shards.manifest import (
+    MANIFEST_NAME,
+    SAMPLES_NAME,
+    Manifest,
+    ShardEntry,
+    compose_manifest,
+    describes,
+)
 from shards.samples import SCHEMA
 from shards.store import Store
 
@@ -89,13 +96,19 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardedSplit:
-    """A split with its manifest and samples.parquet, checked against each other."""
+    """A split with its manifest and samples.parquet, checked against each other.
+
+    Attributes:
+        version: of the dataset, also where this is only a part of it.
+        cut_to: this is the first so many shards; None for all of them.
+    """
 
     store: Store = field(repr=False)
     folder: str
     manifest: Manifest = field(repr=False)
     version: str
     samples: pa.Table = field(repr=False)
+    cut_to: int | None = None
 
     @classmethod
     def open(cls, store: Store, folder: str) -> "ShardedSplit":
@@ -127,6 +140,25 @@ class ShardedSplit:
         if not describes(manifest, samples):
             raise ShardError(f"{where} is not the one that the manifest describes; {REMEDY}")
         return cls(store, folder, manifest, hashlib.sha256(raw).hexdigest(), samples)
+
+    def first(self, count: int) -> "ShardedSplit":
+        """The first ``count`` shards, as a split of their own; this one where it has no more."""
+        if count >= len(self.manifest.shardlist):
+            return self
+        shardlist = self.manifest.shardlist[:count]
+        samples = self.samples.slice(0, sum(entry.nsamples for entry in shardlist))
+        manifest = compose_manifest(
+            dataset=self.manifest.dataset,
+            split=self.manifest.split,
+            layout=self.manifest.layout,
+            classes=self.manifest.classes,
+            shardlist=shardlist,
+            samples=samples,
+            skipped=(),
+            entries=samples.num_rows,
+            notes=self.manifest.notes,
+        )
+        return replace(self, manifest=manifest, samples=samples, cut_to=count)
 
     def shards(self) -> list[Shard]:
         """All shards, in order."""

@@ -1,5 +1,6 @@
 """Verb: an evaluation and its figures → what the health checks find in them."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from prefect import get_run_logger, task
@@ -75,8 +76,8 @@ def _training_scoring(
 ) -> Scoring | None:
     """The figures of the same model version, under the same numerics, on the training images."""
     pair = PairName(training.name, evaluation.pair.model)
-    wanted = evaluation_id(training.version, evaluation.model_fingerprint, evaluation.numerics)
-    try:
-        return find_scored(store, f"{pair}@{wanted}").scoring
-    except InputError:
-        return None
+    of = (training.version, evaluation.model_fingerprint, evaluation.numerics)
+    for quick in dict.fromkeys((evaluation.quick, None)):
+        with suppress(InputError):
+            return find_scored(store, f"{pair}@{evaluation_id(*of, quick)}").scoring
+    return None

@@ -12,6 +12,7 @@ from tasks.gates.baseline import AgainstBaseline
 from tasks.gates.verdict import Verdict, overall_state
 from tasks.health.finding import Finding
 from tasks.models.cost import NOTHING, Cost
+from tasks.quick import QuickLook
 from tasks.records import Pair, Record
 
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
@@ -88,6 +89,12 @@ class Outcome(_Frozen):
     fingerprint: str = ""
     dataset_version: str = ""
     findings: tuple[Finding, ...] = ()
+    cut_off: bool = Field(
+        default=False, description="Incomplete for no other reason than the night's deadline."
+    )
+    quick: QuickLook | None = Field(
+        default=None, description="Which part of the split was judged; null: all of it."
+    )
 
 
 class Provenance(_Frozen):
@@ -157,13 +164,18 @@ def worst(states: list[OutcomeState]) -> OutcomeState:
     return next((state for state in SEVERITY if state in states), "incomplete")
 
 
-def judged_state(verdicts: tuple[Verdict, ...], failed: int, max_failed: int) -> OutcomeState:
-    """The state of a pair whose predictions are all there.
+def judged_state(
+    verdicts: tuple[Verdict, ...], n: int, failed: int, max_failed: int
+) -> OutcomeState:
+    """The state of a pair whose predictions are all there; ``n`` labelled images have one.
 
-    More images than ``max_failed`` that could not be predicted make it incomplete, unless a gate
-    failed all the same.
+    Without any nothing was measured: it is unusable where no image has a label. More images than
+    ``max_failed`` that could not be predicted make it incomplete, unless a gate failed all the
+    same.
     """
     state = overall_state(verdicts)
+    if not n:
+        return "incomplete" if failed else "unusable"
     if state == "failed":
         return "failed"
     if failed > max_failed:

@@ -51,13 +51,19 @@ def read_record(store: Store, name: str) -> Night:
     return Night.from_json(store.read(path), store.locate(path))
 
 
+def full_nights(store: Store) -> Iterator[Night]:
+    """The stored nights that judged whole splits, the newest first; quick looks are left out.
+
+    Raises:
+        ShardError: a record is unreadable.
+    """
+    nights = (read_record(store, name) for name in reversed(finished_nights(store)))
+    return (night for night in nights if night.quick is None)
+
+
 def newest_night(store: Store, plan: str) -> Night | None:
-    """The newest stored night of a plan, by the plan's name. Raises ShardError."""
-    for name in reversed(finished_nights(store)):
-        night = read_record(store, name)
-        if night.plan == plan:
-            return night
-    return None
+    """The newest full night of a plan, by the plan's name. Raises ShardError."""
+    return next((night for night in full_nights(store) if night.plan == plan), None)
 
 
 def read_night(store: Store, name: str) -> tuple[Night, dict[str, Scoring]]:
@@ -94,7 +100,7 @@ def find_scored(store: Store, reference: str) -> StoredScoring:
     """What ``DATASET/SPLIT/MODEL`` or ``DATASET/SPLIT/MODEL@ID`` names.
 
     The id is that of a night or of an evaluation; without one it is the newest night that has
-    figures of the pair, or the pair's only evaluation.
+    figures of the pair, or the pair's only evaluation. Quick looks are found by their id alone.
 
     Raises:
         InputError: not of that form, or nothing stored fits it.
@@ -107,7 +113,7 @@ def find_scored(store: Store, reference: str) -> StoredScoring:
     if wanted in _evaluations(store, pair):
         return _of_evaluation(store, pair, wanted)
     if wanted in finished_nights(store):
-        if (found := _of_night(store, pair, wanted)) is not None:
+        if (found := _of_night(store, pair, read_record(store, wanted))) is not None:
             return found
         raise InputError(f"night {wanted} has no figures of {pair}")
     raise InputError(f"{reference}: {wanted!r} is no stored night and no evaluation of {pair}")
@@ -123,14 +129,16 @@ def parse_pair(name: str) -> PairName:
 
 
 def _newest(store: Store, pair: PairName) -> StoredScoring:
-    for night in reversed(finished_nights(store)):
+    for night in full_nights(store):
         if (found := _of_night(store, pair, night)) is not None:
             return found
-    evaluations = _evaluations(store, pair)
+    there = _evaluations(store, pair)
+    evaluations = [name for name in there if read_evaluation(store, pair, name).quick is None]
     if len(evaluations) == 1:
         return _of_evaluation(store, pair, evaluations[0])
     if not evaluations:
-        raise InputError(f"{store.locate('evaluations')} has no evaluation of {pair}")
+        quick = f" but the quick looks @{', @'.join(there)}" if there else ""
+        raise InputError(f"{store.locate('evaluations')} has no evaluation of {pair}{quick}")
     raise InputError(f"{pair} has several evaluations; add one of @{', @'.join(evaluations)}")
 
 
@@ -139,8 +147,8 @@ def _evaluations(store: Store, pair: PairName) -> list[str]:
     return [name.removesuffix(".json") for name in store.names(folder) if name.endswith(".json")]
 
 
-def _of_night(store: Store, pair: PairName, night: str) -> StoredScoring | None:
-    for outcome in read_record(store, night).outcomes:
+def _of_night(store: Store, pair: PairName, night: Night) -> StoredScoring | None:
+    for outcome in night.outcomes:
         if outcome.pair.name == pair and outcome.scoring is not None:
             scoring = read_scoring(store, pair, outcome.scoring)
             return StoredScoring(read_evaluation(store, pair, scoring.evaluation), scoring)

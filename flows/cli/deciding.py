@@ -18,7 +18,7 @@ from tasks.gates.decisions import (
     record,
     revocation,
 )
-from tasks.gates.promotion import check_promotable, failed_gates, judged_in
+from tasks.gates.promotion import check_promotable, failed_gates, judged_in, refuse_quick
 from tasks.layout import DECISIONS, PairName
 from tasks.records import Pair
 from tasks.stored import REFERENCE_FORM, StoredScoring, find_scored, parse_pair
@@ -42,6 +42,7 @@ def promote(
     """Make an evaluation the baseline of its pair: it passed, or a person accepted its failure."""
     store, now = Store.at(root), datetime.now(UTC)
     stored = find_scored(store, reference)
+    refuse_quick(stored)
     night, outcome = judged_in(store, stored)
     check_promotable(outcome, read_decisions(store, outcome.pair.name), now)
     pair, signed = outcome.pair, (who, why)
@@ -62,6 +63,7 @@ def pin(
     """Compare a pair with this evaluation until the pin is revoked, whatever is promoted."""
     store, now = Store.at(root), datetime.now(UTC)
     stored = find_scored(store, reference)
+    refuse_quick(stored)
     own = stored.evaluation.pair
     pair = own if model is None else Pair.of(parse_pair(f"{own.name.split}/{model}"))
     _record(store, _decide(stored, "pin", pair, (who, why), now))
@@ -80,6 +82,7 @@ def override(
     """Accept the failed gates of an evaluation in a person's name. The verdict stays failed."""
     store, now = Store.at(root), datetime.now(UTC)
     stored = find_scored(store, reference)
+    refuse_quick(stored)
     night, outcome = judged_in(store, stored)
     if outcome.state != "failed":
         raise InputError(f"{outcome.pair} is {outcome.state} in {night.name}: nothing to accept")

@@ -16,8 +16,10 @@ from flows.cli.outcomes import EXIT_CODES, print_outcomes, print_work
 from flows.cli.profiling import print_profile
 from shards.errors import InputError, ShardError
 from shards.store import Store
+from tasks.metrics.words import counted
 from tasks.models.spec import IMPORTED, Output
 from tasks.night import Night, Outcome
+from tasks.night_words import night_sentence
 from tasks.stored import finished_nights, read_night, read_record
 
 commands = typer.Typer()
@@ -32,13 +34,32 @@ SetOption = Annotated[
 ]
 DatasetOption = Annotated[str, typer.Option(help="A dataset of the plan.", show_default=False)]
 ModelOption = Annotated[str, typer.Option(help="A model of the plan.", show_default=False)]
+QuickOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Judge on the first N shards of each split alone: a quick look, never promoted.",
+    ),
+]
 RootOption = Annotated[str, typer.Option(help="The artifact root.", envvar="NIGHTMARK_ROOT")]
 
 
 @commands.command()
-def night(plan: PlanArgument, overrides: SetOption = None) -> None:
+def night(
+    plan: PlanArgument,
+    overrides: SetOption = None,
+    quick: QuickOption = None,
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="When to stop and publish what is whole: 3h, or 06:30 by runtime.time_zone.",
+        ),
+    ] = None,
+) -> None:
     """Evaluate every model of the plan on its datasets, judge, and write the night's report."""
-    finished = _run_night(plan, overrides or [])
+    finished = _run_night(plan, overrides or [], quick, deadline)
     raise typer.Exit(EXIT_CODES[finished.state])
 
 
@@ -63,12 +84,14 @@ def evaluate(
     dataset: DatasetOption,
     model: ModelOption,
     overrides: SetOption = None,
+    quick: QuickOption = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Print what each layer of the inference cost.")
     ] = False,
 ) -> None:
     """Evaluate one model on one dataset and judge it; shards are built if they are missing."""
-    _evaluate(load_with_models(plan, overrides or []), dataset, model, profile=profile)
+    loaded = load_with_models(plan, overrides or [])
+    _evaluate(loaded, dataset, model, quick=quick, profile=profile)
 
 
 @commands.command("import-predictions")
@@ -134,29 +157,36 @@ def nights(root: RootOption = "artifacts") -> None:
         except ShardError as error:
             damaged.append(str(error))
             continue
-        OUT.print(f"{name}  {found.plan}  {found.state}", markup=False)
+        quick = "" if found.quick is None else f"  quick look, {counted(found.quick, 'shard')}"
+        OUT.print(f"{name}  {found.plan}  {found.state}{quick}", markup=False)
     if damaged:
         raise ShardError("\n".join(damaged))
 
 
-def _run_night(plan: Path, overrides: list[str]) -> Night:
+def _run_night(
+    plan: Path, overrides: list[str], quick: int | None = None, deadline: str | None = None
+) -> Night:
     loaded = load_with_models(plan, overrides)
     from flows.nightly import nightly
     from flows.returned import taken
     from tasks.publish import INDEX
 
     with working():
-        finished = taken(nightly(plan, overrides, return_state=True), Night)
+        finished = taken(nightly(plan, overrides, quick, deadline, return_state=True), Night)
     store = Store.at(loaded.runtime.root)
     print_outcomes(store, finished.outcomes)
     OUT.print()
     print_work(finished.outcomes, finished.work)
+    if finished.quick is not None or any(outcome.cut_off for outcome in finished.outcomes):
+        say(night_sentence(finished))
     OUT.print(f"Night {finished.name}: {finished.state}")
     OUT.print(f"Report: {store.locate(f'nights/{finished.name}/{INDEX}')}", soft_wrap=True)
     return finished
 
 
-def _evaluate(plan: Plan, dataset: str, model: str, *, profile: bool = False) -> None:
+def _evaluate(
+    plan: Plan, dataset: str, model: str, *, quick: int | None = None, profile: bool = False
+) -> None:
     try:
         plan.dataset(dataset)
         plan.model(model)
@@ -170,7 +200,8 @@ def _evaluate(plan: Plan, dataset: str, model: str, *, profile: bool = False) ->
     on_slots = flow.with_options(task_runner=threads(len(find_devices(plan.runtime.devices))))
 
     with working():
-        outcome = taken(on_slots(plan, dataset, model, return_state=True), Outcome)
+        state = on_slots(plan, dataset, model, quick=quick, return_state=True)
+        outcome = taken(state, Outcome)
     store = Store.at(plan.runtime.root)
     print_outcomes(store, (outcome,))
     print_work((outcome,), outcome.work)

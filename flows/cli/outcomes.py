@@ -63,6 +63,7 @@ def print_outcomes(store: Store, outcomes: tuple[Outcome, ...]) -> None:
 def _print_reasons(outcome: Outcome, scoring: Scoring | None, overridden: Sequence[str]) -> None:
     """Why a pair has its verdict, and what else a reader must know of its figures."""
     notes = [outcome.message, *overridden]
+    notes += [] if outcome.quick is None else [outcome.quick.sentence]
     notes += [] if outcome.comparison is None else [outcome.comparison.sentence]
     notes += [] if scoring is None else _remarks(scoring)
     notes += [

@@ -146,7 +146,7 @@ def _state(store: Store, plan: Plan, stored: StoredScoring) -> OutcomeState:
         verdicts = tuple(judge(gate, scoring, reference) for gate in gates)
     except ValueError as error:
         raise InputError(str(error)) from error
-    return judged_state(verdicts, scoring.failed, plan.runtime.max_failed)
+    return judged_state(verdicts, scoring.n, scoring.failed, plan.runtime.max_failed)
 
 
 def _print(store: Store, rescored: Rescored) -> None:

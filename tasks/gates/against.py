@@ -7,14 +7,15 @@ from tasks.gates.baseline import Reference, compared_with, impossible, unchanged
 from tasks.gates.decisions import Decision, read_decisions
 from tasks.layout import PairName
 from tasks.metrics.comparison import Comparison, comparison_id
+from tasks.predictions.evaluation import Evaluation, part_alike
 from tasks.stored import StoredScoring, read_evaluation, read_scoring
 
 
 def against_baseline(store: Store, candidate: StoredScoring) -> Reference | None:
     """The comparison with the baseline of the candidate's pair; None where it has none.
 
-    A baseline that is gone or does not fit is told in the reference, and not raised: the night must
-    go on, and its gates must know.
+    A quick look is compared with the same part of the baseline. A baseline that is gone or does not
+    fit is told in the reference, and not raised: the night must go on, and its gates must know.
 
     Raises:
         ShardError: a decision about the pair is unreadable.
@@ -23,19 +24,24 @@ def against_baseline(store: Store, candidate: StoredScoring) -> Reference | None
     if decision is None:
         return None
     pair, evaluation = decision.evaluated or decision.pair, decision.evaluation or ""
-    is_same = (pair, evaluation) == (candidate.evaluation.pair, candidate.evaluation.id)
-    if is_same:
+    own = (candidate.evaluation.pair, candidate.evaluation.id)
+    if (pair, evaluation) == own:
         return unchanged(pair, evaluation, decision.id)
     try:
-        baseline = _stored(store, pair.name, decision)
+        baseline = _stored(store, pair.name, decision, candidate.evaluation)
+        if (pair, baseline.evaluation.id) == own:
+            return unchanged(pair, evaluation, decision.id)
         return compared_with(_compared(store, baseline, candidate), decision.id)
     except NightmarkError as error:
         return impossible(pair, evaluation, decision.id, str(error))
 
 
-def _stored(store: Store, pair: PairName, decision: Decision) -> StoredScoring:
+def _stored(
+    store: Store, pair: PairName, decision: Decision, candidate: Evaluation
+) -> StoredScoring:
+    whole = read_evaluation(store, pair, decision.evaluation or "")
     return StoredScoring(
-        evaluation=read_evaluation(store, pair, decision.evaluation or ""),
+        evaluation=part_alike(whole, candidate),
         scoring=read_scoring(store, pair, decision.scoring or ""),
     )
 
@@ -45,6 +51,10 @@ def _compared(store: Store, baseline: StoredScoring, candidate: StoredScoring) -
     known = comparison_id(side_of(baseline), side_of(candidate))
     if store.exists(f"{pair.comparison(known)}/{RECORD}"):
         return read_comparison(store, pair, known)
+    part = baseline.evaluation
+    if part.quick is not None:
+        # Part of a whole that is stored; whoever reads the comparison finds the part as well.
+        store.publish(part.pair.name.evaluation(part.id), part.to_json())
     comparison, changed = compare_stored(store, baseline, candidate)
     store_comparison(store, comparison, changed)
     return comparison

@@ -44,13 +44,15 @@ Found = Replayed | Unreadable
 
 
 def backtest(store: Store, gates: Mapping[PairName, Sequence[Gate]]) -> Iterator[Found]:
-    """Every gate of every pair in every stored night that evaluated it, oldest night first."""
+    """Every gate of every pair in every full night that evaluated it, oldest night first."""
     for name in finished_nights(store):
         try:
             night = read_record(store, name)
         except NightmarkError as error:
             yield Unreadable(name, "the whole night", str(error))
             continue
+        if night.quick is not None:
+            continue  # gates are for whole splits
         for outcome in night.outcomes:
             if outcome.pair.name in gates:
                 yield from _of_outcome(store, night, outcome, gates[outcome.pair.name])

@@ -5,8 +5,9 @@ from datetime import datetime
 from shards.errors import InputError
 from shards.store import Store
 from tasks.gates.decisions import NIGHTMARK, Decision, Decisions, new_id
+from tasks.metrics.words import counted
 from tasks.night import Night, Outcome
-from tasks.stored import StoredScoring, finished_nights, read_record
+from tasks.stored import StoredScoring, full_nights
 
 
 def automatic_promotion(
@@ -16,8 +17,11 @@ def automatic_promotion(
 
     Asking again is harmless: nothing is promoted that is the newest promotion already, that this
     night promoted before, or that a decision made since the night began has passed over. An
-    evaluation whose promotion someone revoked is never promoted automatically again.
+    evaluation whose promotion someone revoked is never promoted automatically again, nor anything
+    in a quick look.
     """
+    if night.quick is not None:
+        return None
     if outcome.state != "passed" or outcome.scoring is None or outcome.evaluation is None:
         return None
     promotions = [d for d in decisions if d.kind == "promote"]
@@ -45,20 +49,33 @@ def automatic_promotion(
 
 
 def judged_in(store: Store, stored: StoredScoring) -> tuple[Night, Outcome]:
-    """The newest night that judged these figures, and what became of the pair in it.
+    """The newest full night that judged these figures, and what became of the pair in it.
 
     Raises:
         InputError: no stored night did.
     """
     pair, scoring = stored.evaluation.pair, stored.scoring.id
-    for name in reversed(finished_nights(store)):
-        night = read_record(store, name)
+    for night in full_nights(store):
         for outcome in night.outcomes:
             if outcome.pair == pair and outcome.scoring == scoring:
                 return night, outcome
     raise InputError(
         f"no stored night judged {pair} ({stored.evaluation.id}); run `nightmark night` on it first"
     )
+
+
+def refuse_quick(stored: StoredScoring) -> None:
+    """A quick look becomes no baseline, whoever asks.
+
+    Raises:
+        InputError: it is one.
+    """
+    if stored.evaluation.quick is not None:
+        raise InputError(
+            f"{stored.evaluation.pair} ({stored.evaluation.id}) is a quick look at the first "
+            f"{counted(stored.evaluation.quick, 'shard')}, and no baseline; run `nightmark night` "
+            f"without --quick, which computes only the rest"
+        )
 
 
 def failed_gates(outcome: Outcome) -> tuple[str, ...]:

@@ -30,11 +30,18 @@ class Evaluation(Record):
     numerics: Numerics
     run: str
     predictions: tuple[str, ...] = Field(description="Paths under the artifact root, in order.")
+    quick: int | None = Field(
+        default=None, description="Of the first so many shards alone; null: of all of them."
+    )
 
 
-def evaluation_id(dataset_version: str, fingerprint: str, numerics: Numerics) -> str:
+def evaluation_id(
+    dataset_version: str, fingerprint: str, numerics: Numerics, quick: int | None = None
+) -> str:
     """Names an evaluation by what it is of; known before it is made."""
     identity = f"{dataset_version} {fingerprint} {numerics.canonical_json()}"
+    if quick is not None:
+        identity += f" first {quick}"
     return "e" + hashlib.sha256(identity.encode()).hexdigest()[:ID_DIGITS]
 
 
@@ -43,7 +50,7 @@ def compose_evaluation(
 ) -> Evaluation:
     """The record of a finished evaluation; its id depends on content, not on place or time."""
     return Evaluation(
-        id=evaluation_id(split.version, model.fingerprint, numerics),
+        id=evaluation_id(split.version, model.fingerprint, numerics, split.cut_to),
         pair=Pair.of(predictions.pair),
         dataset_version=split.version,
         images_digest=split.manifest.digests.images,
@@ -55,4 +62,24 @@ def compose_evaluation(
         numerics=numerics,
         run=predictions.run,
         predictions=tuple(predictions.path(shard) for shard in split.shards()),
+        quick=split.cut_to,
+    )
+
+
+def part_alike(whole: Evaluation, quick: Evaluation) -> Evaluation:
+    """The part of an evaluation that a quick look at the same shards, of any model, can meet.
+
+    Of other shards, or where ``quick`` is none, it is the evaluation itself.
+    """
+    if quick.quick is None or whole.quick or whole.dataset_version != quick.dataset_version:
+        return whole
+    identity = (whole.dataset_version, whole.model_fingerprint, whole.numerics, quick.quick)
+    return whole.model_copy(
+        update={
+            "id": evaluation_id(*identity),
+            "images_digest": quick.images_digest,
+            "targets_digest": quick.targets_digest,
+            "predictions": whole.predictions[: quick.quick],
+            "quick": quick.quick,
+        }
     )

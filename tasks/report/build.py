@@ -71,6 +71,11 @@ def build_report(
 
 
 def _headline(night: Night) -> str:
+    answer = _answer(night)
+    return answer if night.quick is None else f"Quick look: {answer[0].lower()}{answer[1:]}"
+
+
+def _answer(night: Night) -> str:
     total = len(night.outcomes)
     if not total:
         return "Nothing was evaluated"
@@ -123,7 +128,8 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None, overrides: Sequence[st
 
 
 def _notes(outcome: Outcome, scoring: Scoring | None) -> tuple[str, ...]:
-    notes = [] if outcome.comparison is None else [outcome.comparison.sentence]
+    notes = [] if outcome.quick is None else [outcome.quick.sentence]
+    notes += [] if outcome.comparison is None else [outcome.comparison.sentence]
     notes += warnings(outcome.verdicts)
     if scoring is not None and scoring.overlaid is not None:
         notes += overlaid_sentences(scoring.overlaid)

@@ -30,7 +30,7 @@ runtime:
 """
 MODEL_KEYS = (
     "name, loader, weights, trusted, labels, targets, key_order, arguments, preprocessing, output, "
-    "revision, datasets"
+    "revision, datasets, priority"
 )
 
 DATASET_KEYS = (
@@ -110,7 +110,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             "runtime.batchsize",
             (
                 "root, devices, precision, decoder, compile, batch_size, samples_per_shard, "
-                "shards_per_task, keep_scores, max_failed"
+                "shards_per_task, keep_scores, max_failed, deadline, time_zone"
             ),
         ),
         (

@@ -99,6 +99,29 @@ def test_pairs_are_every_model_on_its_datasets() -> None:
     assert list(plan.pairs()) == [pair("cats", "wide"), pair("dogs", "wide"), pair("dogs", "deep")]
 
 
+def test_models_of_a_higher_priority_come_first() -> None:
+    tree = two_by_two()
+    tree["models"][1]["priority"] = 1
+    in_turn = Plan.model_validate(tree).in_turn()
+    assert in_turn == (pair("dogs", "deep"), pair("cats", "wide"), pair("dogs", "wide"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("deadline", 1350, "'1350' is no deadline: write a duration as 3h"),
+        ("deadline", "25:00", "'25:00' is no deadline"),
+        ("time_zone", "Berlin", "no time zone is called so; write one as Europe/Berlin"),
+        ("time_zone", "../etc/passwd", "no time zone is called so"),
+    ],
+)
+def test_a_deadline_and_its_time_zone_are_checked(key: str, value: object, told: str) -> None:
+    good = Plan.model_validate({**two_by_two(), "runtime": {"deadline": "06:30"}})
+    assert good.runtime.time_zone == "UTC"
+    with pytest.raises(ValidationError, match=told):
+        Plan.model_validate({**two_by_two(), "runtime": {key: value}})
+
+
 def test_entries_are_found_by_name() -> None:
     plan = Plan.model_validate(two_by_two())
     assert plan.dataset("dogs") is plan.datasets[1]

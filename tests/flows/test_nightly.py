@@ -1,6 +1,7 @@
 """A whole night on twenty real images, again and again."""
 
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import StateType
 
 from conf.locations import in_package
 from flows.nightly import nightly
 from flows.returned import taken
+from shards.errors import InputError
 from shards.store import Store
 from tasks.night import Night
 from tests.support.stored import store_night
@@ -240,7 +243,48 @@ def test_the_runs_are_tagged(root: Path) -> None:
         and (state.timestamp - run.start_time).total_seconds() < 60
     ]
     assert mine
-    assert {"dataset:cifar10", "model:resnet8"} <= set(mine[-1].tags)
+    assert set(mine[-1].tags) == {"dataset:cifar10", "model:resnet8", "verdict:passed"}
+    night = next(run for run in runs if run.id == state.state_details.flow_run_id)
+    assert set(night.tags) == {"plan:small", "dataset:cifar10", "model:resnet8", "verdict:passed"}
+
+
+def test_a_fault_of_nightmark_itself_says_what_to_do(
+    root: Path, monkeypatch: pytest.MonkeyPatch, nightmark: Command
+) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError("no such thing")
+
+    monkeypatch.setattr("flows.night.find_devices", broken)
+    state = nightly(PLAN, [], return_state=True)
+    assert (state.name, state.type) == ("Failed", StateType.FAILED)
+    assert (state.message or "").startswith(
+        "A fault of nightmark itself: LookupError: no such thing. Next: run again, which computes"
+    )
+    with pytest.raises(LookupError, match="no such thing"):
+        taken(state, Night)
+
+
+def test_a_plan_that_is_none_is_unusable(root: Path) -> None:
+    state = nightly(PLAN, ["runtime.bach_size=3"], return_state=True)
+    assert (state.name, state.type) == ("Unusable", StateType.FAILED)
+    assert "unknown key" in (state.message or "")
+    assert "Next: correct the plan" in (state.message or "")
+    with pytest.raises(InputError, match="unknown key"):
+        taken(state, Night)
+
+
+def test_a_green_run_is_never_empty(root: Path, tmp_path: Path) -> None:
+    name, message, night = run("models.0.datasets=[]")
+    assert (name, night.outcomes) == ("Incomplete", ())
+    assert "No model of the plan belongs to any of its datasets" in message
+    with tarfile.open(tmp_path / "unlabelled-000000.tar", "w") as tar:
+        for path in sorted(in_package("foolbox/data").glob("cifar10_*.png"))[:5]:
+            tar.add(path, path.name)
+    where = f"{{source: webdataset, location: {tmp_path}, classes: cifar10}}"
+    name, message, night = run(f"datasets=[{{name: d, split: test, {where[1:]}]", "gates=[]")
+    assert (name, night.state) == ("Unusable", "unusable"), message
+    assert "none of the 5 images has a label" in message
+    assert night.work.images == 5
 
 
 def test_stored_nights_are_listed_and_written_again(

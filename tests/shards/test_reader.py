@@ -263,3 +263,19 @@ def test_an_object_store_is_read_alike() -> None:
     memory.filesystem.rm_file(f"/test_reader/{FOLDER}/{SHARD}")
     with pytest.raises(ShardError, match=rf"memory://.*{SHARD} is missing"):
         read_all(memory)
+
+
+def test_the_first_shards_are_a_split_of_their_own(folder: Path, store: Store) -> None:
+    whole = ShardedSplit.open(store, FOLDER)
+    part = whole.first(1)
+    (shard,) = part.shards()
+    assert shard.entry == whole.manifest.shardlist[0]
+    assert shard.rows.equals(whole.shards()[0].rows)
+    assert part.samples.num_rows == part.manifest.samples == shard.entry.nsamples
+    assert sum(part.manifest.class_counts) + part.manifest.unlabelled == part.manifest.samples
+    assert (part.version, part.cut_to) == (whole.version, 1)
+    digests, of_whole = part.manifest.digests, whole.manifest.digests
+    assert digests.images != of_whole.images
+    assert part.manifest.classes == whole.manifest.classes
+    for count in (len(whole.shards()), 99):
+        assert whole.first(count) is whole

@@ -129,3 +129,11 @@ def no_network() -> str:
 
 def failing() -> nn.Module:
     raise LookupError("the factory has lost its way")
+
+
+def slow() -> nn.Module:
+    def answer(images: Tensor) -> Tensor:
+        time.sleep(0.6)
+        return brightness(images)
+
+    return Answering(answer)

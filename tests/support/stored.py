@@ -54,6 +54,7 @@ def store_evaluation(
     errors: Sequence[str | None] | None = None,
     per_shard: int = 100,
     keep_scores: bool = True,
+    quick: int | None = None,
 ) -> StoredScoring:
     """Write predictions, scores, evaluation and scoring of a model version; logits [n, classes]."""
     n, classes = scores.shape
@@ -85,6 +86,7 @@ def store_evaluation(
         numerics=EXACT,
         run=run,
         predictions=tuple(paths),
+        quick=quick,
     )
     ids = tuple(f"id{index:04d}" for index in range(classes))
     class_list = ClassList(tuple(f"class {index}" for index in range(classes)), ids)

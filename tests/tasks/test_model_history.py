@@ -33,6 +33,8 @@ def test_the_newest_night_of_the_pair_counts(root: object) -> None:
         "changed",
         f"night {second.name}",
     )
+    store_night(store, 3, outcome_of(stored(store, "1")), quick=1)  # type: ignore[arg-type]
+    assert since_last_evaluation(store, PAIR, "fingerprint-1")[0] == "changed"
     other = pair_name("other")
     assert since_last_evaluation(store, other, "fingerprint-1")[0] == "never evaluated"
     assert first.name < second.name

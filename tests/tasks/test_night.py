@@ -78,12 +78,18 @@ def test_the_state_of_a_judged_pair(
     states: list[VerdictState], failed: int, expected: OutcomeState
 ) -> None:
     verdicts = tuple(verdict(state) for state in states)
-    assert judged_state(verdicts, failed=failed, max_failed=1) == expected
+    assert judged_state(verdicts, n=9, failed=failed, max_failed=1) == expected
 
 
 def test_a_warning_fails_nothing() -> None:
     verdicts = (verdict("failed", "warn"), verdict("passed"))
-    assert judged_state(verdicts, failed=0, max_failed=0) == "passed"
+    assert judged_state(verdicts, n=1, failed=0, max_failed=0) == "passed"
+
+
+def test_where_nothing_was_measured_nothing_is_green() -> None:
+    for verdicts in ((), (verdict("inconclusive"),), (verdict("passed"),)):
+        assert judged_state(verdicts, n=0, failed=0, max_failed=9) == "unusable"
+        assert judged_state(verdicts, n=0, failed=3, max_failed=9) == "incomplete"
 
 
 def test_the_work_of_a_night_is_the_sum() -> None:

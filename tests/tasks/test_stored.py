@@ -10,6 +10,7 @@ from tasks.stored import (
     find_scored,
     finished_nights,
     has_scores,
+    newest_night,
     prediction_tables,
     score_tables,
 )
@@ -79,6 +80,26 @@ def test_a_night_that_was_cut_off_is_not_listed(store: Store) -> None:
     night = store_night(store, 1, outcome_of(evaluated(store, "1")))
     store.publish("nights/20270101t000000z-cut/index.html", b"")
     assert finished_nights(store) == [night.name]
+
+
+def test_quick_looks_are_found_by_their_id_alone(store: Store) -> None:
+    whole = evaluated(store, "1")
+    store_night(store, 1, outcome_of(whole))
+    quick = store_night(store, 2, outcome_of(evaluated(store, "2", quick=1)), quick=1)
+    assert find_scored(store, "made/test/m") == whole
+    assert find_scored(store, f"made/test/m@{quick.name}").evaluation.quick == 1
+    found = newest_night(store, "made")
+    assert found is not None
+    assert found.quick is None
+
+
+def test_a_quick_evaluation_is_not_the_only_one(store: Store) -> None:
+    quick = evaluated(store, "2", quick=1)
+    with pytest.raises(InputError, match="has no evaluation of made/test/m but the quick looks @"):
+        find_scored(store, "made/test/m")
+    whole = evaluated(store, "1")
+    assert find_scored(store, "made/test/m") == whole
+    assert find_scored(store, f"made/test/m@{quick.evaluation.id}") == quick
 
 
 def test_tables_come_per_shard_and_in_order(store: Store) -> None:

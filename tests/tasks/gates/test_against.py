@@ -6,7 +6,7 @@ import pytest
 from shards.store import Store
 from tasks.gates.against import against_baseline
 from tasks.gates.decisions import Decision, new_id, record
-from tasks.stored import StoredScoring
+from tasks.stored import StoredScoring, read_evaluation
 from tests.support.stored import EPOCH, logits, pair_name, store_evaluation
 
 TARGETS = np.arange(200) % 4
@@ -82,3 +82,20 @@ def test_a_baseline_that_is_gone_is_told_and_not_raised(store: Store) -> None:
     assert "cannot be compared: " in found.note.sentence
     assert ".parquet is missing" in found.note.sentence
     assert "`nightmark revoke` drops it" in found.note.sentence
+
+
+def test_a_quick_look_meets_the_same_part_of_the_baseline(store: Store) -> None:
+    pin(store, evaluated(store, "1", 1))
+    scores = logits(TARGETS, 4, skill=3, seed=2)[:100]
+    quick = store_evaluation(
+        store, pair_name("net"), scores, TARGETS[:100].tolist(), version="2", quick=1
+    )
+    found = against_baseline(store, quick)
+    assert found is not None
+    assert found.comparison is not None
+    assert found.comparison.paired
+    assert (found.comparison.common, found.comparison.only_baseline) == (100, 0)
+    part = read_evaluation(store, pair_name("net"), found.comparison.baseline.evaluation)
+    assert part.quick == 1
+    assert len(part.predictions) == 1
+    assert "(enet1d1)" in found.note.sentence or found.note.evaluation == part.id

@@ -44,6 +44,7 @@ def three_nights(store: Store) -> tuple[str, str, str]:
 
 def test_every_gate_is_replayed_over_every_night(store: Store) -> None:
     nights = three_nights(store)
+    store_night(store, 4, outcome_of(evaluated(store, "3", 1)), quick=1)
     found = list(backtest(store, {PAIR: (FLOOR, NO_DROP)}))
     assert all(isinstance(entry, Replayed) for entry in found)
     assert [

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tasks.gates.promotion import (
     check_promotable,
     failed_gates,
     judged_in,
+    refuse_quick,
 )
 from tasks.night import Night, Outcome
 from tests.support.stored import EPOCH, logits, outcome_of, pair_name, store_evaluation, store_night
@@ -162,5 +164,20 @@ def test_the_newest_night_that_judged_the_figures_counts(store: Store) -> None:
     newest = store_night(store, 2, outcome_of(stored, state="failed"))
     night, outcome = judged_in(store, stored)
     assert (night, outcome.state) == (newest, "failed")
+    store_night(store, 3, outcome_of(stored), quick=1)
+    assert judged_in(store, stored) == (newest, outcome)
     with pytest.raises(InputError, match="no stored night judged made/test/net"):
         judged_in(store, evaluated(store, "2"))
+
+
+def test_nothing_of_a_quick_look_is_promoted(store: Store) -> None:
+    stored = evaluated(store)
+    outcome = outcome_of(stored)
+    night = store_night(store, 1, outcome)
+    assert automatic_promotion(outcome, night, Decisions([]), NOW) is not None
+    quick = store_night(store, 2, outcome, quick=1)
+    assert automatic_promotion(outcome, quick, Decisions([]), NOW) is None
+    refuse_quick(stored)
+    part = replace(stored, evaluation=stored.evaluation.model_copy(update={"quick": 1}))
+    with pytest.raises(InputError, match="is a quick look at the first 1 shard, and no baseline"):
+        refuse_quick(part)

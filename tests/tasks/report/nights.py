@@ -94,7 +94,7 @@ def judged(scoring: Scoring, gates: tuple[Gate, ...] = GATES) -> Outcome:
     verdicts = tuple(judge(gate, scoring) for gate in gates)
     return Outcome(
         pair=scoring.pair,
-        state=judged_state(verdicts, scoring.failed, 100),
+        state=judged_state(verdicts, scoring.n, scoring.failed, 100),
         message="",
         scoring=scoring.id,
         verdicts=verdicts,

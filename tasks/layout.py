@@ -102,6 +102,11 @@ def night_folder(name: str) -> str:
     return f"{NIGHTS}/{name}"
 
 
+def night_metrics(name: str) -> str:
+    """The table of all metrics of a night, which trends read."""
+    return f"{night_folder(name)}/metrics.parquet"
+
+
 def night_report(pair: PairName) -> str:
     """The evaluation page of a pair, relative to its night's folder."""
     return f"{pair}/report.html"

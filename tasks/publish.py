@@ -1,24 +1,24 @@
 """Verb: a finished night → its folder of pages and records, and a Prefect artifact."""
 
-import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import pyarrow.parquet as pq
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from shards.store import Store
 from tasks.gates.overrides import override_notes
-from tasks.layout import NIGHT, night_folder, night_report
+from tasks.layout import NIGHT, night_folder, night_metrics, night_report
 from tasks.metrics.scoring import Scoring
 from tasks.night import Night
+from tasks.report.assets import ASSETS, asset_files
 from tasks.report.build import build_report
 from tasks.report.history import metrics_table
-from tasks.report.html import evaluation_page, night_page, plotly_script
+from tasks.report.html import evaluation_page, night_page
 from tasks.report.markdown import night_markdown
 from tasks.report.view import Report
+from tasks.tables import table_bytes
 
 INDEX = "index.html"
 
@@ -28,10 +28,8 @@ def publish_night(store: Store, night: Night, scorings: Mapping[str, Scoring]) -
     """Write the night's folder, night.json last; returns where the first page lies."""
     report = _report(store, night, scorings)
     page = _write_pages(store, report)
-    sink = io.BytesIO()
-    pq.write_table(metrics_table(night, scorings), sink)
     folder = night_folder(night.name)
-    store.publish(f"{folder}/metrics.parquet", sink.getvalue())
+    store.publish(night_metrics(night.name), table_bytes(metrics_table(night, scorings)))
     store.publish(f"{folder}/{NIGHT}", night.to_json())
     create_markdown_artifact(
         key="night",
@@ -53,7 +51,8 @@ def _report(store: Store, night: Night, scorings: Mapping[str, Scoring]) -> Repo
 
 def _write_pages(store: Store, report: Report) -> str:
     folder = night_folder(report.night.name)
-    store.publish(f"{folder}/plotly.min.js", plotly_script())
+    for name, content in asset_files().items():
+        store.publish(f"{folder}/{ASSETS}/{name}", content)
     for view in report.pairs:
         if view.scoring is not None:
             page = evaluation_page(report, view.pair)

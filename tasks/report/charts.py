@@ -1,4 +1,4 @@
-"""Plotly figures as HTML fragments. They need ``plotly.min.js`` on the page, and nothing else.
+"""Plotly figures of nights and pairs.
 
 Backgrounds are transparent and the grey of the text reads on white and on black; the page's style
 sheet sharpens it. Colours are told apart by colour-blind people (Okabe and Ito 2008), and a symbol
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
-import plotly.io
 
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import class_labels
+from tasks.report.chart import Chart
 from tasks.report.classes import present_classes
 from tasks.report.view import PairView
 from tasks.report.words import figure_of
@@ -57,7 +57,7 @@ class _Dots:
         return found
 
 
-def top1_chart(pairs: Sequence[PairView]) -> str | None:
+def top1_chart(pairs: Sequence[PairView], intervals: str) -> Chart | None:
     """Top-1 of each pair with its interval, and what its gates demand; None without any figure."""
     shown = [view for view in pairs if view.top1.defined and view.scoring is not None]
     if not shown:
@@ -73,10 +73,11 @@ def top1_chart(pairs: Sequence[PairView]) -> str | None:
     labels = [f"<b>{_label(view.pair.model)}</b><br>{_label(view.split)}" for view in shown]
     _lay_out_rows(chart, labels, "Top-1 accuracy", "pair")
     chart.update_layout(showlegend=True)
-    return _fragment(chart, "top1-chart")
+    caption = f"Top-1 accuracy with its {intervals}; a grey stroke is what a gate requires."
+    return Chart.of(chart, "top1-chart", caption)
 
 
-def recall_chart(scoring: Scoring) -> str | None:
+def recall_chart(scoring: Scoring, intervals: str) -> Chart | None:
     """Recall per class present, the worst on top; None where there are too many or none."""
     present = present_classes(scoring)
     if not 0 < len(present) <= MOST_CLASSES:
@@ -87,10 +88,11 @@ def recall_chart(scoring: Scoring) -> str | None:
     dots = _Dots.of(labels, [recall[index] for index in present])
     chart = go.Figure(_dots(dots, list(range(len(present))), 0, "recall"))
     _lay_out_rows(chart, [_label(label) for label in labels], "Recall", "class")
-    return _fragment(chart, "recall-chart")
+    caption = f"Recall of each class that has samples, with its {intervals}; the worst on top."
+    return Chart.of(chart, "recall-chart", caption)
 
 
-def confusion_chart(scoring: Scoring) -> str | None:
+def confusion_chart(scoring: Scoring) -> Chart | None:
     """Heat map; rows = target, columns = prediction, colour = share of the images of the target.
 
     Of a dataset with more classes than can be drawn, those that occur as target or prediction;
@@ -116,7 +118,12 @@ def confusion_chart(scoring: Scoring) -> str | None:
             f"{count:,} of {scoring.support[target]:,}"
         )
     chart = _heat_map(shares, counts, hover, [_label(names[index]) for index in classes])
-    return _fragment(chart, "confusion-chart")
+    return Chart.of(
+        chart,
+        "confusion-chart",
+        "Confusion: rows are what the images show, columns what the model said. The colour is the "
+        "share of a row’s images; an empty cell is zero.",
+    )
 
 
 def _heat_map(
@@ -234,17 +241,6 @@ def _look(height: int) -> dict[str, object]:
         "dragmode": False,
         "hoverlabel": {"align": "left"},
     }
-
-
-def _fragment(chart: go.Figure, div_id: str) -> str:
-    fragment: str = plotly.io.to_html(
-        chart,
-        config={"displaylogo": False, "responsive": True, "displayModeBar": False},
-        include_plotlyjs=False,
-        full_html=False,
-        div_id=div_id,
-    )
-    return fragment
 
 
 def _label(name: str) -> str:

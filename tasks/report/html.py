@@ -2,18 +2,14 @@
 
 from functools import cache
 
-import plotly.offline
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from tasks.night import SEVERITY
 from tasks.records import Pair
+from tasks.report.assets import ASSETS, POLICY
 from tasks.report.charts import confusion_chart, recall_chart, top1_chart
-from tasks.report.view import PairView, Report
+from tasks.report.view import Report
 from tasks.report.words import STATES
-
-PLOTLY_SCRIPT = "plotly.min.js"
-"""In the night's folder; every page refers to it by a relative path."""
 
 INDEX_PAGE = "index.html"
 
@@ -26,8 +22,8 @@ def night_page(report: Report) -> str:
         .render(
             report=report,
             words=[STATES[state] for state in reversed(SEVERITY)],
-            top1_chart=_marked_up(top1_chart(report.pairs)),
-            script=PLOTLY_SCRIPT,
+            top1_chart=top1_chart(report.pairs, report.intervals),
+            assets=ASSETS,
         )
     )
 
@@ -40,44 +36,29 @@ def evaluation_page(report: Report, pair: Pair) -> str:
     """
     view = report.of(pair)
     up = "../" * view.href.count("/")
+    scoring = view.scoring
     return (
         _environment()
         .get_template("evaluation.html")
         .render(
             report=report,
             view=view,
-            recall_chart=_chart_of(view, "recall"),
-            confusion_chart=_chart_of(view, "confusion"),
+            recall_chart=scoring and recall_chart(scoring, report.intervals),
+            confusion_chart=scoring and confusion_chart(scoring),
             home=f"{up}{INDEX_PAGE}",
-            script=f"{up}{PLOTLY_SCRIPT}",
+            assets=f"{up}{ASSETS}",
         )
     )
 
 
-def plotly_script() -> bytes:
-    """What belongs into the night's folder as ``PLOTLY_SCRIPT``: plotly.js as Plotly ships it."""
-    script: str = plotly.offline.get_plotlyjs()
-    return script.encode()
-
-
-def _chart_of(view: PairView, kind: str) -> Markup | None:
-    if view.scoring is None:
-        return None
-    draw = {"recall": recall_chart, "confusion": confusion_chart}[kind]
-    return _marked_up(draw(view.scoring))
-
-
-def _marked_up(fragment: str | None) -> Markup | None:
-    # The one place where markup passes unescaped: Plotly writes JSON with < and > encoded.
-    return None if fragment is None else Markup(fragment)  # noqa: S704
-
-
 @cache
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("tasks.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["policy"] = POLICY
+    return environment

@@ -121,7 +121,7 @@ def read_history(store: Store, nights: Sequence[str]) -> History:
             damaged.append(str(error))
         except KeyError as error:
             where = store.locate(night_metrics(night))
-            damaged.append(f"{where} has no column {error}; it is no table of a night")
+            damaged.append(f"{where} is no table of a night ({error.args[0]}); remove the file")
         else:
             read.append(night)
     return History(pa.concat_tables(tables), tuple(read), tuple(damaged))

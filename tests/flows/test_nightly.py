@@ -48,7 +48,7 @@ def test_a_night_writes_everything_and_a_second_one_computes_nothing(root: Path)
         "metrics.parquet",
         "night.json",
         "summary.md",
-        "plotly.min.js",
+        "assets",
     }
     assert (folder / "cifar10/test/resnet8/report.html").is_file()
     assert Night.from_json((folder / "night.json").read_bytes(), "night.json") == night

@@ -55,16 +55,19 @@ def store_evaluation(
     per_shard: int = 100,
     keep_scores: bool = True,
     quick: int | None = None,
+    names: Sequence[str] | None = None,
 ) -> StoredScoring:
     """Write predictions, scores, evaluation and scoring of a model version; logits [n, classes]."""
     n, classes = scores.shape
-    names = list(keys) if keys is not None else [f"{row:05d}" for row in range(n)]
+    sample_keys = list(keys) if keys is not None else [f"{row:05d}" for row in range(n)]
     faults = list(errors) if errors is not None else [None] * n
     run = f"r{version}"
     paths, parts = [], []
     for start in range(0, n, per_shard):
         part = slice(start, start + per_shard)
-        scored = Scored(names[part], list(targets)[part], scores[part], faults[part], "logits")
+        scored = Scored(
+            sample_keys[part], list(targets)[part], scores[part], faults[part], "logits"
+        )
         file = shard_file(hashlib.sha256(f"{dataset_version} {start}".encode()).hexdigest())
         rows = prediction_rows(scored)
         _publish(store, f"{pair.predictions(run)}/{file}", rows)
@@ -77,7 +80,7 @@ def store_evaluation(
         id=f"e{pair.model}{version}{dataset_version}",
         pair=Pair.of(pair),
         dataset_version=dataset_version,
-        images_digest=hashlib.sha256(",".join(names).encode()).hexdigest(),
+        images_digest=hashlib.sha256(",".join(sample_keys).encode()).hexdigest(),
         targets_digest=hashlib.sha256(labels).hexdigest(),
         shards_folder=f"{pair.split.shards('recipe')}",
         model_fingerprint=f"fingerprint-{version}",
@@ -89,7 +92,8 @@ def store_evaluation(
         quick=quick,
     )
     ids = tuple(f"id{index:04d}" for index in range(classes))
-    class_list = ClassList(tuple(f"class {index}" for index in range(classes)), ids)
+    called = tuple(names) if names is not None else tuple(f"class {i}" for i in range(classes))
+    class_list = ClassList(called, ids)
     scoring = score_and_publish(store, evaluation, class_list, parts, None)
     store.publish(pair.evaluation(evaluation.id), evaluation.to_json())
     return StoredScoring(evaluation, scoring)

@@ -1,0 +1,78 @@
+"""Every page of every kind of night in a real browser: no error, no request, nothing runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support import nights_to_open
+from tests.support.browser import DESKTOP, PHONE, browsing, watch
+from tests.support.nights_to_open import Opened
+
+NIGHTS = {
+    "bad": nights_to_open.bad_night,
+    "empty": nights_to_open.empty_night,
+    "incomplete": nights_to_open.incomplete_night,
+    "first": nights_to_open.first_night,
+    "thousand": nights_to_open.thousand_classes,
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=list(NIGHTS))
+def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    return NIGHTS[request.param](tmp_path_factory.mktemp(request.param))
+
+
+def pages_of(night: Opened) -> list[Path]:
+    found = [night.index]
+    for outcome in night.night.outcomes:
+        report = night.report(outcome.pair)
+        found += [report] if report.exists() else []
+    return found
+
+
+def test_pages_are_faultless_and_accessible_and_fit_a_phone(
+    browser: Browser, night: Opened
+) -> None:
+    watched = watch(browser)
+    for file in pages_of(night):
+        watched.page.set_viewport_size(DESKTOP)
+        watched.open(file)
+        for theme in ("light", "dark"):
+            watched.set_theme(theme)
+            assert watched.violations() == [], (file, theme)
+        watched.page.set_viewport_size(PHONE)
+        width = watched.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"], file
+    watched.check()
+    watched.page.context.close()
+
+
+def test_the_switch_remembers_and_follows_the_system_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    night = nights_to_open.first_night(tmp_path)
+    watched = watch(browser, theme="light")
+    page = watched.page
+    watched.open(night.index)
+
+    def shown() -> str:
+        return str(page.evaluate("document.documentElement.dataset.theme"))
+
+    assert shown() == "light"
+    page.get_by_role("button", name="Show on dark").click()
+    assert shown() == "dark"
+    page.reload()
+    assert shown() == "dark"
+    page.get_by_role("button", name="Show on light").click()
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    watched.check()
+    page.context.close()

@@ -20,6 +20,7 @@ from shards.reuse import reusable_shards
 from shards.sources.opening import open_source
 from shards.store import Store
 from tasks.build_shards import Built, build_group, finish_split
+from tasks.leases import held
 from tasks.progress import Outline, listener, listening
 
 BUILDERS = 4
@@ -87,7 +88,8 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
 
 def shards_of(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
     """``build_shards``; raises what it raises."""
-    return taken(build_shards(dataset, runtime, return_state=True), str)
+    with held(Store.at(runtime.root), "build", [dataset.split_name]):
+        return taken(build_shards(dataset, runtime, return_state=True), str)
 
 
 def summary_rows(

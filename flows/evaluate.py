@@ -23,6 +23,7 @@ from tasks.gates.verdict import Verdict
 from tasks.infer import InferenceRun
 from tasks.judge import judge_scoring
 from tasks.layout import PairName
+from tasks.leases import held
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import counted
 from tasks.models.batching import batch_size_for
@@ -64,7 +65,9 @@ def evaluate(
     pair = PairName(plan.dataset(dataset).split_name, model)
     with tags(f"dataset:{dataset}", f"model:{model}"):
         try:
-            outcome = _evaluate(plan, pair, shards_folder, quick)
+            splits = [entry.split_name for entry in plan.datasets]
+            with held(Store.at(plan.runtime.root), "evaluation", splits):
+                outcome = _evaluate(plan, pair, shards_folder, quick)
         except NightmarkError as error:
             outcome = outcome_of(error, pair)
     get_run_logger().info("%s: %s: %s", pair, outcome.state, outcome.message)

@@ -18,6 +18,7 @@ from shards.errors import InputError, NightmarkError
 from shards.store import Store
 from tasks.deadline import deadline_at, is_over, too_late, until
 from tasks.layout import PairName, SplitName, night_name
+from tasks.leases import held
 from tasks.night import Night, NightKind, Outcome, Provenance, worst
 from tasks.night_words import night_sentence
 from tasks.promote import promote_passed, promote_what_was_left
@@ -51,7 +52,9 @@ def run_night(
         deadline: in place of the plan's.
     """
     try:
-        return _ended(*_worked(plan, pairs, kind, quick, deadline))
+        with held(Store.at(plan.runtime.root), kind, [entry.split_name for entry in plan.datasets]):
+            published = _worked(plan, pairs, kind, quick, deadline)
+        return _ended(*published)
     except Exception as error:  # a fault of nightmark too, so that the UI says what to do
         return fault_state(error)
 

@@ -8,6 +8,7 @@ NIGHTS = "nights"
 NIGHT = "night.json"
 COPIES = "copies"
 DECISIONS = "decisions"
+LEASES = "leases"
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -86,6 +87,10 @@ def signature_folder(revision: int) -> str:
 def copies_folder(copies: str = "") -> str:
     """The record of copies between two splits; without its id the folder of all of them."""
     return f"{COPIES}/{copies}".rstrip("/")
+
+
+def lease(name: str) -> str:
+    return f"{LEASES}/{name}.json"
 
 
 def night_name(started: datetime, night: str) -> str:

@@ -3,15 +3,22 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
 
+from conf.loading import load
 from conf.plan import DatasetPlan
 from conf.runtime import RuntimePlan
 from flows.moving import Moving, artifact_key
 from flows.returned import kept, taken
 from flows.runners import combined, gather, group_size, groups, threads, whole
+from flows.states import fault_state
+from shards.errors import InputError, NightmarkError
 from shards.manifest import MANIFEST_NAME, Manifest
 from shards.order import in_order
 from shards.parts import missing_shards, sweep
@@ -84,6 +91,37 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
         description=f"Shards of {dataset.split_name} in {store.locate(folder)}",
     )
     return kept(folder)
+
+
+def _plan_run_name() -> str:
+    parameters: dict[str, object] = flow_run.parameters
+    return f"shards of {Path(str(parameters['plan'])).stem}"
+
+
+@flow(name="build-shards-of-plan", flow_run_name=_plan_run_name)
+def build_plan_shards(
+    plan: Path, overrides: Sequence[str] = (), datasets: Sequence[str] = ()
+) -> State[tuple[str, ...]]:
+    """Build the shards of a plan's datasets, or of those named; the state carries their folders.
+
+    A plan or a source that is wrong ends it Unusable; what the other datasets need is built first.
+    """
+    try:
+        work = load(plan, overrides)
+        wanted = [work.dataset(name) for name in datasets] or list(work.datasets)
+    except (InputError, KeyError) as error:
+        said = error if isinstance(error, InputError) else InputError(str(error.args[0]))
+        return fault_state(said)
+    folders, errors = [], []
+    for dataset in wanted:
+        try:
+            folders.append(shards_of(dataset, work.runtime))
+        except NightmarkError as error:
+            errors.append(error)
+    if errors:
+        return fault_state(combined(errors))
+    message = f"The shards are there: {', '.join(folders)}."
+    return Completed(message=message, data=kept(tuple(folders)))
 
 
 def shards_of(dataset: DatasetPlan, runtime: RuntimePlan) -> str:

@@ -16,6 +16,7 @@ from flows.cli import (
     night,
     operating,
     rescoring,
+    serving,
     shards,
     ui,
 )
@@ -47,6 +48,7 @@ for group in (
     rescoring.commands,
     operating.commands,
     shards.commands,
+    serving.commands,
     ui.commands,
 ):
     app.registered_commands.extend(group.registered_commands)

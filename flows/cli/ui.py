@@ -44,7 +44,7 @@ def ui(
         },
     )
     try:
-        _wait_until_ready(server, base)
+        wait_until_ready(server, base)
         OUT.print(f"Prefect UI: {_latest_run(base)}  (Ctrl-C ends it)", soft_wrap=True)
         server.wait()
     except KeyboardInterrupt:
@@ -54,7 +54,7 @@ def ui(
         server.wait()
 
 
-def _wait_until_ready(server: "subprocess.Popen[bytes]", base: str) -> None:
+def wait_until_ready(server: "subprocess.Popen[bytes]", base: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 NIGHTS = "nights"
 NIGHT = "night.json"
+HISTORY_PAGE = f"{NIGHTS}/index.html"
+NIGHT_TIME = "%Y%m%dt%H%M%Sz"
 COPIES = "copies"
 DECISIONS = "decisions"
 LEASES = "leases"
@@ -95,7 +97,12 @@ def lease(name: str) -> str:
 
 def night_name(started: datetime, night: str) -> str:
     """``<UTC time>-<id>``: sorts by time. ``started`` is in UTC."""
-    return f"{started:%Y%m%dt%H%M%Sz}-{night}"
+    return f"{started.strftime(NIGHT_TIME)}-{night}"
+
+
+def night_started(name: str) -> datetime:
+    """When the night of this name began, in UTC. Raises ValueError if it is no such name."""
+    return datetime.strptime(name.partition("-")[0], NIGHT_TIME).replace(tzinfo=UTC)
 
 
 def decision_name(time: datetime, decision: str) -> str:

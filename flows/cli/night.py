@@ -131,16 +131,24 @@ def report(
     root: RootOption = "artifacts",
 ) -> None:
     """Write the pages of a stored night again, from its records."""
-    from tasks.publish import write_pages
+    from tasks.report.pages import compose_report, write_night
 
     store = Store.at(root)
     names = finished_nights(store)
     if not names:
         raise InputError(f"{store.locate('')}: there is no night yet; run `nightmark night`")
     found, scorings = read_night(store, names[-1] if name == "latest" else name)
-    page = write_pages(store, found, scorings)
+    page = write_night(store, compose_report(store, found, scorings))
     print_outcomes(store, found.outcomes)
     OUT.print(f"Report: {page}", soft_wrap=True)
+
+
+@commands.command()
+def history(root: RootOption = "artifacts") -> None:
+    """Write the page of all nights again: verdicts and trends, from the nights' tables alone."""
+    from tasks.report.pages import write_history
+
+    OUT.print(f"History: {write_history(Store.at(root))}", soft_wrap=True)
 
 
 @commands.command()
@@ -169,7 +177,7 @@ def _run_night(
     loaded = load_with_models(plan, overrides)
     from flows.nightly import nightly
     from flows.returned import taken
-    from tasks.publish import INDEX
+    from tasks.report.html import INDEX_PAGE
 
     with working():
         finished = taken(nightly(plan, overrides, quick, deadline, return_state=True), Night)
@@ -180,7 +188,7 @@ def _run_night(
     if finished.quick is not None or any(outcome.cut_off for outcome in finished.outcomes):
         say(night_sentence(finished))
     OUT.print(f"Night {finished.name}: {finished.state}")
-    OUT.print(f"Report: {store.locate(f'nights/{finished.name}/{INDEX}')}", soft_wrap=True)
+    OUT.print(f"Report: {store.locate(f'nights/{finished.name}/{INDEX_PAGE}')}", soft_wrap=True)
     return finished
 
 

@@ -11,7 +11,10 @@ from tasks.night import SEVERITY, Night, Outcome, SkippedNote, Work
 from tasks.report.classes import class_note, class_rows, confused_rows
 from tasks.report.findings import decisive_sentence, finding_row, warnings
 from tasks.report.health import health_rows
+from tasks.report.history import SCHEMA, History
+from tasks.report.marks import change_figure, night_marks
 from tasks.report.points import missed_points, point_rows
+from tasks.report.trend import Trend, changes_since
 from tasks.report.view import (
     Fact,
     MetricRow,
@@ -39,6 +42,7 @@ def build_report(
     night: Night,
     scorings: Mapping[str, Scoring],
     overrides: Mapping[str, Sequence[str]] | None = None,
+    earlier: History | None = None,
 ) -> Report:
     """The report of a night.
 
@@ -46,20 +50,27 @@ def build_report(
         night: its outcomes.
         scorings: by ``str(pair)``; a pair that is not among them appears with its message.
         overrides: by ``str(pair)``; who accepted that it failed.
+        earlier: the last nights before it.
     """
     accepted = overrides or {}
+    history = (earlier or History(SCHEMA.empty_table())).followed_by(night, scorings)
+    series = history.overall("top1")
     outcomes = sorted(night.outcomes, key=lambda outcome: SEVERITY.index(outcome.state))
     states = [outcome.state for outcome in outcomes]
     return Report(
         night=night,
         state=STATES[night.state],
         headline=_headline(night),
+        marks=night_marks(night),
         tally=tuple((STATES[s], states.count(s)) for s in SEVERITY if s in states),
         when=moment_text(night.started),
         intervals=f"{100 * _confidence(scorings):.4g} % confidence interval",
         pairs=tuple(
             _pair_view(
-                outcome, scorings.get(str(outcome.pair)), accepted.get(str(outcome.pair), ())
+                outcome,
+                scorings.get(str(outcome.pair)),
+                accepted.get(str(outcome.pair), ()),
+                Trend(str(outcome.pair), "top1", series[str(outcome.pair)]),
             )
             for outcome in outcomes
         ),
@@ -67,6 +78,7 @@ def build_report(
         skipped=_skipped(outcomes),
         provenance=_provenance(night),
         packages=tuple(sorted(night.provenance.packages.items())),
+        history=history,
     )
 
 
@@ -100,8 +112,10 @@ def _confidence(scorings: Mapping[str, Scoring]) -> float:
     return next((scoring.confidence for scoring in scorings.values()), CONFIDENCE)
 
 
-def _pair_view(outcome: Outcome, scoring: Scoring | None, overrides: Sequence[str]) -> PairView:
-    pair = outcome.pair
+def _pair_view(
+    outcome: Outcome, scoring: Scoring | None, overrides: Sequence[str], trend: Trend
+) -> PairView:
+    pair, note = outcome.pair, outcome.comparison
     return PairView(
         pair=pair,
         split=str(pair.name.split),
@@ -109,6 +123,11 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None, overrides: Sequence[st
         state=STATES[outcome.state],
         sentence=decisive_sentence(outcome),
         notes=(*overrides, *_notes(outcome, scoring)),
+        change=change_figure(note),
+        change_is_shown=note is not None and note.top1 is not None and note.top1.is_shown,
+        baseline="" if note is None else note.sentence,
+        changes=changes_since(trend.points),
+        trend=trend,
         top1=NO_FIGURE if scoring is None else figure_of(scoring.metric("top1")),
         top5=NO_FIGURE if scoring is None else figure_of(scoring.metric("top5")),
         n="—" if scoring is None else f"{scoring.n:,}",
@@ -121,6 +140,7 @@ def _pair_view(outcome: Outcome, scoring: Scoring | None, overrides: Sequence[st
         class_note="" if scoring is None else class_note(scoring),
         points=() if scoring is None else point_rows(scoring),
         confused=() if scoring is None else confused_rows(scoring),
+        versions=_versions(outcome),
         inputs=_inputs(outcome, scoring),
         skipped=_skipped_group(str(pair.name.split), outcome.skipped),
         scoring=scoring,
@@ -181,13 +201,18 @@ def _slice_rows(scoring: Scoring) -> tuple[MetricRow, ...]:
     )
 
 
-def _inputs(outcome: Outcome, scoring: Scoring | None) -> tuple[Fact, ...]:
-    facts = [
-        ("Preprocessing", outcome.preprocessing),
+def _versions(outcome: Outcome) -> tuple[Fact, ...]:
+    facts = (
         ("Model fingerprint", outcome.fingerprint),
         ("Dataset version", outcome.dataset_version),
-        ("Samples in the split", f"{outcome.samples:,}" if outcome.samples else ""),
-    ]
+        ("Preprocessing", outcome.preprocessing),
+    )
+    return tuple((term, text or "not known") for term, text in facts)
+
+
+def _inputs(outcome: Outcome, scoring: Scoring | None) -> tuple[Fact, ...]:
+    samples = f"{outcome.samples:,}" if outcome.samples else ""
+    facts = [*_versions(outcome), ("Samples in the split", samples)]
     if scoring is not None:
         facts += [
             ("Evaluation", scoring.evaluation),

@@ -1,30 +1,57 @@
 """A report → pages that need no server and no network: templates and Plotly charts."""
 
+from collections.abc import Iterable
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tasks.metrics.words import counted
 from tasks.night import SEVERITY
 from tasks.records import Pair
 from tasks.report.assets import ASSETS, POLICY
+from tasks.report.chart import Chart
 from tasks.report.charts import confusion_chart, recall_chart, top1_chart
+from tasks.report.overview import Overview
+from tasks.report.receipts import change_receipt, night_receipt, trend_receipt
+from tasks.report.trend import Trend
+from tasks.report.trend_charts import trend_chart
 from tasks.report.view import Report
-from tasks.report.words import STATES
+from tasks.report.words import STATES, StateWord
 
 INDEX_PAGE = "index.html"
+WORDS = tuple(STATES[state] for state in reversed(SEVERITY))
+SIGNS = (("●", "passed"), ("✕", "failed"), ("◆", "inconclusive"), ("■", "incomplete or unusable"))
+"""The signs of points in trends."""
 
 
 def night_page(report: Report) -> str:
     """The page of the whole night, ``index.html`` in its folder."""
-    return (
-        _environment()
-        .get_template("night.html")
-        .render(
-            report=report,
-            words=[STATES[state] for state in reversed(SEVERITY)],
-            top1_chart=top1_chart(report.pairs, report.intervals),
-            assets=ASSETS,
-        )
+    changes = (change_receipt(outcome) for outcome in report.night.outcomes)
+    return _page(
+        "night.html",
+        report=report,
+        words=WORDS,
+        signs=SIGNS,
+        top1_chart=top1_chart(report.pairs, report.intervals),
+        trend_charts=_trend_charts(report.trends, ".."),
+        receipts={"figures": night_receipt(report.night), "trend": trend_receipt("top1")},
+        change_receipts=[found for found in changes if found is not None],
+        assets=ASSETS,
+    )
+
+
+def history_page(overview: Overview) -> str:
+    """The page of all nights, ``index.html`` in the folder of nights."""
+    nights = counted(len(overview.nights), "night")
+    return _page(
+        "history.html",
+        overview=overview,
+        headline=f"{nights}, {counted(len(overview.grid), 'pair')}" if overview.grid else nights,
+        words=WORDS,
+        signs=SIGNS,
+        charts=_trend_charts(overview.trends, "."),
+        trend_receipt=trend_receipt("top1"),
+        assets=ASSETS,
     )
 
 
@@ -37,18 +64,26 @@ def evaluation_page(report: Report, pair: Pair) -> str:
     view = report.of(pair)
     up = "../" * view.href.count("/")
     scoring = view.scoring
-    return (
-        _environment()
-        .get_template("evaluation.html")
-        .render(
-            report=report,
-            view=view,
-            recall_chart=scoring and recall_chart(scoring, report.intervals),
-            confusion_chart=scoring and confusion_chart(scoring),
-            home=f"{up}{INDEX_PAGE}",
-            assets=f"{up}{ASSETS}",
-        )
+    return _page(
+        "evaluation.html",
+        report=report,
+        view=view,
+        recall_chart=scoring and recall_chart(scoring, report.intervals),
+        confusion_chart=scoring and confusion_chart(scoring),
+        home=f"{up}{INDEX_PAGE}",
+        assets=f"{up}{ASSETS}",
     )
+
+
+def _trend_charts(trends: Iterable[Trend], nights: str) -> list[tuple[str, StateWord, Chart]]:
+    return [
+        (f"{trend.model} on {trend.split}", trend.state, trend_chart(trend, nights))
+        for trend in trends
+    ]
+
+
+def _page(template: str, **values: object) -> str:
+    return _environment().get_template(template).render(**values)
 
 
 @cache

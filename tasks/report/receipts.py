@@ -151,7 +151,7 @@ def change_receipt(outcome: Outcome) -> Receipt | None:
     theirs = note.baseline.name.evaluation(note.evaluation)
     return Receipt(
         id=f"receipt-change-{str(outcome.pair).replace('/', '-')}",
-        figures=f"the change of {outcome.pair.model}",
+        figures=f"the changes of {outcome.pair.model}",
         said="The predictions of both evaluations, joined by the images’ keys.",
         sql=f"""SET VARIABLE ours = (SELECT predictions FROM read_json('{ours}'));
 SET VARIABLE theirs = (SELECT predictions FROM read_json('{theirs}'));

@@ -6,6 +6,8 @@ from tasks.gates.gate import Gate
 from tasks.metrics.scoring import Scoring
 from tasks.night import Night, SkippedNote
 from tasks.records import Pair
+from tasks.report.history import History
+from tasks.report.trend import Trend
 from tasks.report.words import Figure, StateWord
 
 Fact = tuple[str, str]
@@ -133,6 +135,10 @@ class PairView:
         href: its page, relative to the night's folder.
         sentence: why it has its state.
         notes: further remarks (images that failed, unlabelled ones, warnings).
+        change: top-1 against the baseline, and whether its interval leaves out 0.
+        baseline: the sentence on the baseline, or nothing.
+        changes: what is different from the last night that had the pair.
+        trend: top-1 over the last nights, this one included.
         class_note: how many classes have samples, and which of them are listed.
         scoring: the numbers behind the text, or None where there are none.
     """
@@ -143,6 +149,11 @@ class PairView:
     state: StateWord
     sentence: str
     notes: tuple[str, ...]
+    change: Figure
+    change_is_shown: bool
+    baseline: str
+    changes: tuple[str, ...]
+    trend: Trend
     top1: Figure
     top5: Figure
     n: str
@@ -155,6 +166,7 @@ class PairView:
     class_note: str
     points: tuple[PointRow, ...]
     confused: tuple[ConfusedRow, ...]
+    versions: tuple[Fact, ...]
     inputs: tuple[Fact, ...]
     skipped: SkippedGroup | None
     scoring: Scoring | None
@@ -163,6 +175,11 @@ class PairView:
     def health_warnings(self) -> tuple[HealthRow, ...]:
         """The checks that a person should look at."""
         return tuple(row for row in self.health if row.warns)
+
+    @property
+    def baseline_moved(self) -> str:
+        """The sentence on the baseline where a change of top-1 is shown, else nothing."""
+        return self.baseline if self.change.defined and self.change_is_shown else ""
 
     @property
     def has_areas(self) -> bool:
@@ -180,6 +197,7 @@ class Report:
 
     Attributes:
         headline: the answer to whether they may ship.
+        marks: what sets the night apart from a whole one (quick, a reprocess, a deadline).
         tally: how many pairs have which state, worst first.
         intervals: what the brackets behind figures are.
     """
@@ -187,6 +205,7 @@ class Report:
     night: Night
     state: StateWord
     headline: str
+    marks: tuple[str, ...]
     tally: tuple[tuple[StateWord, int], ...]
     when: str
     intervals: str
@@ -195,6 +214,22 @@ class Report:
     skipped: tuple[SkippedGroup, ...]
     provenance: tuple[Fact, ...]
     packages: tuple[Fact, ...]
+    history: History
+
+    @property
+    def changed(self) -> tuple[PairView, ...]:
+        """The pairs of which something is different from the last night, or from the baseline."""
+        return tuple(view for view in self.pairs if view.changes or view.baseline_moved)
+
+    @property
+    def earlier_nights(self) -> int:
+        return len(self.history.nights) - 1
+
+    @property
+    def trends(self) -> tuple[Trend, ...]:
+        """Those of more than one night."""
+        found = (view.trend for view in self.pairs)
+        return tuple(trend for trend in found if len(trend.measured) > 1)
 
     @property
     def hurting(self) -> tuple[PairView, ...]:

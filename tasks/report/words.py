@@ -32,6 +32,7 @@ class Figure:
 
 
 NO_FIGURE = Figure("not measured", defined=False)
+UNKNOWN = StateWord("not_applicable", "verdict not kept", "·", "⚪", "of before verdicts were kept")
 
 STATES: dict[str, StateWord] = {
     word.state: word
@@ -88,7 +89,9 @@ def figure_of(metric: Metric) -> Figure:
     """``85.0 %`` and ``[82.1, 87.5]``; or the written state."""
     if metric.value is None:
         return Figure(STATE_SENTENCES[metric.state], defined=False)
-    return Figure(figure(metric.name, metric.value), _interval(metric))
+    return Figure(
+        figure(metric.name, metric.value), interval_text(metric.name, metric.low, metric.high)
+    )
 
 
 def method_text(metric: Metric) -> str:
@@ -113,10 +116,14 @@ def moment_text(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
 
 
-def _interval(metric: Metric) -> str:
-    if metric.low is None or metric.high is None:
+def day_text(moment: datetime) -> str:
+    """``23 November``."""
+    return f"{moment.day} {moment:%B}"
+
+
+def interval_text(name: str, low: float | None, high: float | None) -> str:
+    """``[82.1, 87.5]`` of a metric."""
+    if low is None or high is None:
         return "(too few for an interval)"
-    low, high = (
-        figure(metric.name, bound).removesuffix(" %") for bound in (metric.low, metric.high)
-    )
-    return f"[{low}, {high}]"
+    ends = (figure(name, bound).removesuffix(" %") for bound in (low, high))
+    return f"[{', '.join(ends)}]"

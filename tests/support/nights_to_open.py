@@ -19,9 +19,9 @@ from tasks.gates.gate import Gate
 from tasks.gates.judging import judge
 from tasks.layout import night_folder, night_metrics
 from tasks.night import Night, Outcome, SkippedNote, Work, judged_state
-from tasks.publish import write_pages
 from tasks.records import Pair
 from tasks.report.history import metrics_table
+from tasks.report.pages import compose_report, write_history, write_night
 from tasks.stored import StoredScoring, read_scorings
 from tasks.tables import table_bytes
 from tests.support.stored import logits, outcome_of, pair_name, store_evaluation, store_night
@@ -49,6 +49,10 @@ class Opened:
         return self.folder / night_folder(self.night.name)
 
     @property
+    def history(self) -> Path:
+        return self.folder / "nights" / "index.html"
+
+    @property
     def index(self) -> Path:
         return self.pages / "index.html"
 
@@ -65,7 +69,7 @@ def bad_night(folder: Path) -> Opened:
     for number in range(6):
         _store(store, number, _judged(baseline), _judged(steady))
     worse = logits(targets, len(CIFAR), 4.2, 1)
-    worse[targets == 3, 5] += np.float32(4)
+    worse[targets == 3, 5] += np.float32(6)
     fallen = store_evaluation(
         store, pair_name("resnet20", "cifar10"), worse, targets.tolist(), version="2", names=CIFAR
     )
@@ -151,7 +155,7 @@ def _evaluated(
 
 def _judged(stored: StoredScoring, gates: Sequence[Gate] = GATES, **changes: object) -> Outcome:
     verdicts = tuple(judge(gate, stored.scoring) for gate in gates)
-    state = judged_state(verdicts, stored.scoring.failed, 100)
+    state = judged_state(verdicts, stored.scoring.n, stored.scoring.failed, 100)
     facts = {
         "verdicts": verdicts,
         "state": state,
@@ -176,5 +180,6 @@ def _store(store: Store, number: int, *outcomes: Outcome) -> Night:
 def _write(store: Store, night: Night) -> Night:
     scorings = read_scorings(store, night.outcomes)
     store.publish(night_metrics(night.name), table_bytes(metrics_table(night, scorings)))
-    write_pages(store, night, scorings)
+    write_night(store, compose_report(store, night, scorings))
+    write_history(store)
     return night

@@ -31,7 +31,7 @@ def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def pages_of(night: Opened) -> list[Path]:
-    found = [night.index]
+    found = [night.history, night.index]
     for outcome in night.night.outcomes:
         report = night.report(outcome.pair)
         found += [report] if report.exists() else []

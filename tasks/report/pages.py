@@ -1,0 +1,67 @@
+"""Pages at rest: the folder of a night, and the page of all nights beside it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from shards.store import Store
+from tasks.gates.overrides import override_notes
+from tasks.layout import HISTORY_PAGE, NIGHTS, night_folder, night_report
+from tasks.metrics.scoring import Scoring
+from tasks.night import Night
+from tasks.report.assets import ASSETS, PLOTLY, asset_files
+from tasks.report.build import build_report
+from tasks.report.history import read_history
+from tasks.report.html import INDEX_PAGE, evaluation_page, history_page, night_page
+from tasks.report.markdown import night_markdown
+from tasks.report.overview import build_overview
+from tasks.report.trend import TREND_NIGHTS
+from tasks.report.view import Report
+from tasks.stored import finished_nights
+
+
+def compose_report(store: Store, night: Night, scorings: Mapping[str, Scoring]) -> Report:
+    """The report of a night, with what was decided about it and the last nights before it.
+
+    Raises:
+        ShardError: a decision is unreadable.
+    """
+    before = [name for name in finished_nights(store) if name < night.name]
+    earlier = read_history(store, before[1 - TREND_NIGHTS :])
+    overrides = override_notes(store, night.outcomes, datetime.now(UTC))
+    return build_report(night, scorings, overrides, earlier)
+
+
+def write_night(store: Store, report: Report) -> str:
+    """Write the pages of a night, the first one last; returns where that lies."""
+    folder = night_folder(report.night.name)
+    _write_assets(store, folder)
+    for view in report.pairs:
+        if view.scoring is not None:
+            page = evaluation_page(report, view.pair)
+            store.publish(f"{folder}/{night_report(view.pair.name)}", page.encode())
+    store.publish(f"{folder}/summary.md", night_markdown(report).encode())
+    store.publish(f"{folder}/{INDEX_PAGE}", night_page(report).encode())
+    return store.locate(f"{folder}/{INDEX_PAGE}")
+
+
+def write_history(store: Store) -> str:
+    """Write the page of all nights; returns where it lies.
+
+    Whole files replace each other, and a night that ends meanwhile is taken in: of several writers
+    the last one to look has listed all.
+    """
+    _write_assets(store, NIGHTS)
+    listed = None
+    while (names := finished_nights(store)) != listed:
+        page = history_page(build_overview(read_history(store, names)))
+        store.publish(HISTORY_PAGE, page.encode())
+        listed = names
+    return store.locate(HISTORY_PAGE)
+
+
+def _write_assets(store: Store, folder: str) -> None:
+    for name, content in asset_files().items():
+        path = f"{folder}/{ASSETS}/{name}"
+        # The chart library is large, and the same while its size is.
+        if name != PLOTLY or not store.exists(path) or store.size(path) != len(content):
+            store.publish(path, content)

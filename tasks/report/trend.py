@@ -1,0 +1,160 @@
+"""Series of figures over nights → what a page shows of them: verdicts, updates, what changed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby, pairwise
+
+from tasks.layout import night_started
+from tasks.metrics.words import counted, figure
+from tasks.report.history import Point, Series
+from tasks.report.words import STATES, UNKNOWN, StateWord, day_text
+
+TREND_NIGHTS = 30
+"""So many nights stand on the page of a night; the history has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Neighbouring nights with one verdict: the first and the last of them, by place."""
+
+    first: int
+    last: int
+    state: StateWord
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A night that is the first with another model or another dataset, by place."""
+
+    place: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A metric of one pair over nights, oldest first."""
+
+    pair: str
+    metric: str
+    points: Series
+
+    @property
+    def model(self) -> str:
+        return self.pair.rpartition("/")[2]
+
+    @property
+    def split(self) -> str:
+        return self.pair.rpartition("/")[0]
+
+    @property
+    def id(self) -> str:
+        return f"trend-{self.pair.replace('/', '-')}"
+
+    @property
+    def moments(self) -> tuple[datetime, ...]:
+        return tuple(night_started(point.night) for point in self.points)
+
+    @property
+    def measured(self) -> Series:
+        return tuple(point for point in self.points if point.value is not None)
+
+    @property
+    def state(self) -> StateWord:
+        """The newest verdict."""
+        return state_of(self.points[-1])
+
+    @property
+    def latest(self) -> str:
+        return said_of(self.metric, self.points[-1])
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        runs = groupby(range(len(self.points)), lambda place: state_of(self.points[place]))
+        found = []
+        for state, places in runs:
+            members = list(places)
+            found.append(Band(members[0], members[-1], state))
+        return tuple(found)
+
+    @property
+    def updates(self) -> tuple[Update, ...]:
+        return tuple(_updates(self.points))
+
+    @property
+    def caption(self) -> str:
+        """What a chart of it shows, for those who do not see it."""
+        parts = [
+            self.latest,
+            *(f"{u.text} on {day_text(self.moments[u.place])}" for u in self.updates),
+        ]
+        runs = [
+            f"{band.state.word} on {counted(band.last - band.first + 1, 'night')}"
+            for band in self.bands
+        ]
+        return f"{'; '.join([*parts, ', then '.join(runs)])}."
+
+
+def state_of(point: Point) -> StateWord:
+    """The verdict of a pair on a night."""
+    return STATES.get(point.verdict or "", UNKNOWN)
+
+
+def said_of(metric: str, point: Point) -> str:
+    """``85.0 % on 26 November``."""
+    when = day_text(night_started(point.night))
+    if point.value is None:
+        return f"not measured on {when}"
+    quick = "" if point.quick is None else f", on the first {counted(point.quick, 'shard')} alone"
+    return f"{figure(metric, point.value)} on {when}{quick}"
+
+
+def changes_since(points: Series) -> tuple[str, ...]:
+    """What is different on the last night of a series, against the last night before it.
+
+    Quick nights are compared with nothing, and nothing with them.
+    """
+    *earlier, now = points
+    before = next((p for p in reversed(earlier) if p.quick is None), None)
+    if now.quick is not None or before is None:
+        return ()
+    when = day_text(night_started(before.night))
+    return tuple(_changes(before, now, when))
+
+
+def _changes(before: Point, now: Point, when: str) -> Iterator[str]:
+    if before.verdict is not None and now.verdict != before.verdict:
+        yield f"{state_of(now).word.capitalize()} now, {state_of(before).word} on {when}."
+    if _other(before.model_fingerprint, now.model_fingerprint):
+        yield f"The model is another version than on {when}."
+    if _other(before.dataset_version, now.dataset_version):
+        yield f"The dataset is another version than on {when}."
+    if before.value is not None and now.value is not None and before.value != now.value:
+        then, later = (figure("top1", p.value or 0.0) for p in (before, now))
+        yield f"Top-1 went from {then} to {later}."
+
+
+def _updates(points: Sequence[Point]) -> Iterator[Update]:
+    """Against the last night of which it is known, so that a missed night hides no update."""
+    known = [place for place, point in enumerate(points) if point.model_fingerprint is not None]
+    for before, place in pairwise(known):
+        parts = [
+            name
+            for name, changed in (
+                (
+                    "new model",
+                    _other(points[before].model_fingerprint, points[place].model_fingerprint),
+                ),
+                (
+                    "new dataset",
+                    _other(points[before].dataset_version, points[place].dataset_version),
+                ),
+            )
+            if changed
+        ]
+        if parts:
+            yield Update(place, " and ".join(parts))
+
+
+def _other(before: str | None, now: str | None) -> bool:
+    return before is not None and now is not None and before != now

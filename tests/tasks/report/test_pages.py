@@ -1,0 +1,90 @@
+"""The folder of a night and the page of all nights, as they lie in a store."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shards.store import Store
+from tasks.layout import HISTORY_PAGE, night_metrics
+from tasks.report import pages
+from tasks.report.history import read_history
+from tasks.report.overview import build_overview
+from tasks.report.pages import write_history
+from tasks.stored import finished_nights
+from tests.support.nights_to_open import Opened, bad_night, empty_night
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    return bad_night(tmp_path_factory.mktemp("bad"))
+
+
+def test_the_history_leads_to_every_night_and_has_every_verdict(bad: Opened) -> None:
+    store = Store.at(bad.folder)
+    names = finished_nights(store)
+    page = bad.history.read_text()
+    for name in names:
+        assert f'href="{name}/index.html"' in page
+    overview = build_overview(read_history(store, names))
+    assert [row.trend.model for row in overview.grid] == [
+        *("resnet20", "lost", "cut", "small", "resnet56"),
+    ]
+    assert [cell and cell.state.state for cell in overview.grid[0].cells] == [
+        *(["passed"] * 6),
+        "failed",
+    ]
+    assert [cell and cell.state.state for cell in overview.grid[1].cells] == [
+        *([None] * 6),
+        "unusable",
+    ]
+    newest = overview.nights[0]
+    assert [(word.state, count) for word, count in newest.tally] == [
+        (state, 1) for state in ("failed", "unusable", "incomplete", "inconclusive", "passed")
+    ]
+    assert "not measured" not in {trend.latest for trend in overview.trends}
+
+
+def test_the_history_reads_the_tables_of_nights_alone(bad: Opened) -> None:
+    store = Store.at(bad.folder)
+    before = store.read(HISTORY_PAGE)
+    hidden = [path for path in bad.folder.iterdir() if path.name != "nights"]
+    for path in hidden:
+        path.rename(path.with_name(f"{path.name}-away"))
+    try:
+        write_history(store)
+    finally:
+        for path in hidden:
+            path.with_name(f"{path.name}-away").rename(path)
+    assert store.read(HISTORY_PAGE) == before
+
+
+def test_a_night_that_ends_meanwhile_is_taken_in(
+    bad: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = finished_nights(Store.at(bad.folder))
+    seen = iter([names[:-1], names, names])
+    monkeypatch.setattr(pages, "finished_nights", lambda _: next(seen))
+    write_history(Store.at(bad.folder))
+    assert names[-1] in bad.history.read_text()
+
+
+def test_a_damaged_table_is_named_on_the_page(tmp_path: Path) -> None:
+    night = empty_night(tmp_path)
+    store = Store.at(tmp_path)
+    store.publish(night_metrics(night.night.name), b"no table")
+    write_history(store)
+    assert "metrics.parquet is not readable" in night.history.read_text()
+
+
+def test_without_a_night_the_page_says_how_to_get_one(tmp_path: Path) -> None:
+    write_history(Store.at(tmp_path))
+    assert "nightmark night plan.yaml" in (tmp_path / HISTORY_PAGE).read_text()
+
+
+def test_a_night_carries_its_trend_and_what_changed(bad: Opened) -> None:
+    page = bad.index.read_text()
+    assert "The last 7 nights" in page
+    assert len(re.findall(r'class="trend"', page)) == 2
+    for sentence in ("Failed now, passed on 25 November.", "The model is another version than on"):
+        assert sentence in page

@@ -1,0 +1,95 @@
+"""Verdicts in bands, updates, and what changed since the last whole night."""
+
+import json
+
+from tasks.report.history import Point
+from tasks.report.trend import Trend, changes_since
+from tasks.report.trend_charts import trend_chart
+
+
+def point(day: int, value: float | None = 0.9, **changes: object) -> Point:
+    facts = {
+        "night": f"202611{day:02d}t020000z-n{day}",
+        "value": value,
+        "low": None if value is None else value - 0.02,
+        "high": None if value is None else value + 0.02,
+        "n": 0 if value is None else 1_000,
+        "state": "not_measured" if value is None else "defined",
+        "verdict": "passed",
+        "model_fingerprint": "f1",
+        "dataset_version": "d1",
+        "quick": None,
+    }
+    return Point(**{**facts, **changes})
+
+
+def trend(*points: Point) -> Trend:
+    return Trend("cifar10/test/m", "top1", points)
+
+
+def test_neighbouring_nights_of_one_verdict_are_one_band() -> None:
+    found = trend(point(1), point(2), point(3, verdict="failed"), point(4)).bands
+    assert [(band.first, band.last, band.state.state) for band in found] == [
+        (0, 1, "passed"),
+        (2, 2, "failed"),
+        (3, 3, "passed"),
+    ]
+
+
+def test_a_night_of_before_verdicts_were_kept_says_so() -> None:
+    [band] = trend(point(1, verdict=None)).bands
+    assert band.state.word == "verdict not kept"
+
+
+def test_updates_are_seen_across_a_night_that_failed() -> None:
+    lost = point(2, None, verdict="unusable", model_fingerprint=None, dataset_version=None)
+    both = point(3, model_fingerprint="f2", dataset_version="d2")
+    found = trend(point(1), lost, both, point(4, model_fingerprint="f2", dataset_version="d3"))
+    assert [(update.place, update.text) for update in found.updates] == [
+        (2, "new model and new dataset"),
+        (3, "new dataset"),
+    ]
+
+
+def test_the_caption_tells_the_whole_story() -> None:
+    shown = trend(point(1), point(2, 0.5, verdict="failed", model_fingerprint="f2"))
+    assert shown.caption == (
+        "50.0 % on 2 November; new model on 2 November; passed on 1 night, then failed on 1 night."
+    )
+
+
+def test_what_changed_is_told_against_the_last_whole_night() -> None:
+    now = point(4, 0.5, verdict="failed", model_fingerprint="f2", dataset_version="d2")
+    assert changes_since((point(1), point(2), point(3, 0.2, quick=1), now)) == (
+        "Failed now, passed on 2 November.",
+        "The model is another version than on 2 November.",
+        "The dataset is another version than on 2 November.",
+        "Top-1 went from 90.0 % to 50.0 %.",
+    )
+
+
+def test_nothing_changed_where_all_is_as_it_was_or_nothing_is_comparable() -> None:
+    assert changes_since((point(1), point(2))) == ()
+    assert changes_since((point(2),)) == ()
+    assert changes_since((point(1), point(2, 0.2, quick=1))) == ()
+
+
+def test_a_chart_has_its_bands_updates_and_ways_to_the_nights() -> None:
+    points = (point(1), point(2, None, verdict="incomplete"), point(3, model_fingerprint="f2"))
+    chart = trend_chart(trend(*points), "..")
+    assert chart.id == "trend-cifar10-test-m"
+    assert chart.caption == trend(*points).caption
+    drawn = json.loads(chart.figure)
+    [line] = drawn["data"]
+    assert line["y"] == [90.0, None, 90.0]
+    assert line["meta"]["hrefs"][2] == "../20261103t020000z-n3/index.html"
+    shapes = [shape["type"] for shape in drawn["layout"]["shapes"]]
+    assert shapes == ["rect", "rect", "rect", "line"]
+    assert [said["text"] for said in drawn["layout"]["annotations"]] == ["new model"]
+
+
+def test_a_quick_night_is_hollow() -> None:
+    drawn = json.loads(trend_chart(trend(point(1, quick=2), point(2)), "..").figure)
+    [line] = drawn["data"]
+    assert line["marker"]["symbol"] == ["circle-open", "circle"]
+    assert "on the first 2 shards alone" in line["hovertext"][0]

@@ -22,9 +22,10 @@ from shards.errors import InputError, NightmarkError
 from shards.manifest import MANIFEST_NAME, Manifest
 from shards.order import in_order
 from shards.parts import missing_shards, sweep
-from shards.recipe import recipe_for
+from shards.recipe import Recipe, recipe_for
 from shards.reuse import reusable_shards
 from shards.sources.opening import open_source
+from shards.sources.source import Source
 from shards.store import Store
 from tasks.build_shards import Built, build_group, finish_split
 from tasks.leases import held
@@ -54,11 +55,7 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
     """
     started = time.perf_counter()
     store = Store.at(runtime.root)
-    source = open_source(dataset, dataset.split)
-    source = in_order(source, dataset.order, dataset.order_seed)
-    recipe = recipe_for(
-        source, dataset.name, dataset.split, runtime.samples_per_shard, dataset.verify
-    )
+    source, recipe = source_and_recipe(dataset, runtime)
     folder = dataset.split_name.shards(recipe.name)
     missing = missing_shards(store, folder, recipe)
     total = recipe.shard_count
@@ -128,6 +125,16 @@ def shards_of(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
     """``build_shards``; raises what it raises."""
     with held(Store.at(runtime.root), "build", [dataset.split_name]):
         return taken(build_shards(dataset, runtime, return_state=True), str)
+
+
+def source_and_recipe(dataset: DatasetPlan, runtime: RuntimePlan) -> tuple[Source, Recipe]:
+    """The source as the plan orders it, and what is to be built of it. Raises SourceError."""
+    source = open_source(dataset, dataset.split)
+    source = in_order(source, dataset.order, dataset.order_seed)
+    recipe = recipe_for(
+        source, dataset.name, dataset.split, runtime.samples_per_shard, dataset.verify
+    )
+    return source, recipe
 
 
 def summary_rows(

@@ -16,7 +16,7 @@ from shards.errors import InputError, NightmarkError
 from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.aggregate import aggregate
-from tasks.compare import compare_with_baseline
+from tasks.compare import compare_with_baseline, compare_with_version_before
 from tasks.deadline import DeadlineError
 from tasks.examine import examine
 from tasks.gates.verdict import Verdict
@@ -97,7 +97,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None, quick: int 
     folder = shards_folder or shards_of(dataset, plan.runtime)
     whole = ShardedSplit.open(Store.at(plan.runtime.root), folder)
     # Of the whole, also for a quick look: its predictions are those that the full night needs.
-    run = _run(plan.runtime, pair, model, whole, devices[0])
+    run = inference_run(plan.runtime, pair, model, whole, devices[0])
     asked = asked_for(plan, pair, whole.manifest.classes, whole.samples)
     split, look = (whole, None) if quick is None else quick_look(whole, quick, dataset.order)
     work = Work()
@@ -125,7 +125,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None, quick: int 
             )
 
 
-def _run(
+def inference_run(
     runtime: RuntimePlan, pair: PairName, model: ResolvedModel, split: ShardedSplit, device: Device
 ) -> InferenceRun:
     """The model bound to the classes of the split, under numerics that are settled here."""
@@ -150,6 +150,7 @@ def _judge(
     """Figures → against the baseline → findings → verdicts → what becomes of the pair."""
     store, pair = split.store, scoring.pair.name
     reference = compare_with_baseline(store, scoring)
+    note = reference.note if reference else compare_with_version_before(store, scoring)
     training = find_training(plan, plan.dataset(pair.split.dataset), split)
     findings = examine(store, scoring, training)
     verdicts = judge_scoring(scoring, plan.gates_for(pair), reference)
@@ -160,7 +161,7 @@ def _judge(
         message=_message(state, scoring, verdicts),
         scoring=scoring.id,
         evaluation=scoring.evaluation,
-        comparison=None if reference is None else reference.note,
+        comparison=note,
         verdicts=verdicts,
         work=work,
         preprocessing=str(run.model.preprocessing),

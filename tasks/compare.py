@@ -4,8 +4,8 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from shards.store import Store
-from tasks.gates.against import against_baseline
-from tasks.gates.baseline import Reference
+from tasks.gates.against import against_baseline, against_version_before
+from tasks.gates.baseline import AgainstBaseline, Reference
 from tasks.metrics.scoring import Scoring
 from tasks.stored import StoredScoring, read_evaluation
 
@@ -18,3 +18,10 @@ def compare_with_baseline(store: Store, scoring: Scoring) -> Reference | None:
     if reference is not None:
         get_run_logger().info("%s", reference.note.sentence)
     return reference
+
+
+@task(name="compare-before", task_run_name="compare {scoring.pair}", cache_policy=NO_CACHE)
+def compare_with_version_before(store: Store, scoring: Scoring) -> AgainstBaseline | None:
+    """Where the pair has no baseline: the comparison with what was evaluated before, published."""
+    evaluation = read_evaluation(store, scoring.pair.name, scoring.evaluation)
+    return against_version_before(store, StoredScoring(evaluation, scoring))

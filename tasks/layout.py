@@ -129,6 +129,11 @@ def shard_file(digest: str) -> str:
     return f"{digest}.parquet"
 
 
+def watched_model(plan: str, model: str) -> str:
+    """What is remembered of a model's files between two looks at them."""
+    return f"watched/{plan}/{model}.json"
+
+
 def is_name(name: str) -> bool:
     """Whether a dataset, a split or a model may be called so."""
     return NAME_PATTERN.fullmatch(name) is not None

@@ -19,6 +19,7 @@ from flows.cli import (
     serving,
     shards,
     ui,
+    updating,
 )
 from flows.cli.console import ERR
 from shards.errors import InputError, NightmarkError
@@ -50,6 +51,7 @@ for group in (
     shards.commands,
     serving.commands,
     ui.commands,
+    updating.commands,
 ):
     app.registered_commands.extend(group.registered_commands)
 

@@ -42,6 +42,13 @@ QuickOption = Annotated[
         help="Judge on the first N shards of each split alone: a quick look, never promoted.",
     ),
 ]
+DeadlineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="When to stop and publish what is whole: 3h, or 06:30 by runtime.time_zone.",
+    ),
+]
 RootOption = Annotated[str, typer.Option(help="The artifact root.", envvar="NIGHTMARK_ROOT")]
 
 
@@ -50,13 +57,7 @@ def night(
     plan: PlanArgument,
     overrides: SetOption = None,
     quick: QuickOption = None,
-    deadline: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="When to stop and publish what is whole: 3h, or 06:30 by runtime.time_zone.",
-        ),
-    ] = None,
+    deadline: DeadlineOption = None,
 ) -> None:
     """Evaluate every model of the plan on its datasets, judge, and write the night's report."""
     finished = _run_night(plan, overrides or [], quick, deadline)
@@ -177,11 +178,17 @@ def _run_night(
     loaded = load_with_models(plan, overrides)
     from flows.nightly import nightly
     from flows.returned import taken
-    from tasks.report.html import INDEX_PAGE
 
     with working():
         finished = taken(nightly(plan, overrides, quick, deadline, return_state=True), Night)
-    store = Store.at(loaded.runtime.root)
+    report_night(Store.at(loaded.runtime.root), finished)
+    return finished
+
+
+def report_night(store: Store, finished: Night) -> None:
+    """Print what became of a published night, and where its page is."""
+    from tasks.report.html import INDEX_PAGE
+
     print_outcomes(store, finished.outcomes)
     OUT.print()
     print_work(finished.outcomes, finished.work)
@@ -189,7 +196,6 @@ def _run_night(
         say(night_sentence(finished))
     OUT.print(f"Night {finished.name}: {finished.state}")
     OUT.print(f"Report: {store.locate(f'nights/{finished.name}/{INDEX_PAGE}')}", soft_wrap=True)
-    return finished
 
 
 def _evaluate(

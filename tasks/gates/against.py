@@ -3,12 +3,19 @@
 from shards.errors import NightmarkError
 from shards.store import Store
 from tasks.comparisons import RECORD, compare_stored, read_comparison, side_of, store_comparison
-from tasks.gates.baseline import Reference, compared_with, impossible, unchanged
+from tasks.gates.baseline import (
+    AgainstBaseline,
+    Reference,
+    compared_before,
+    compared_with,
+    impossible,
+    unchanged,
+)
 from tasks.gates.decisions import Decision, read_decisions
 from tasks.layout import PairName
 from tasks.metrics.comparison import Comparison, comparison_id
 from tasks.predictions.evaluation import Evaluation, part_alike
-from tasks.stored import StoredScoring, read_evaluation, read_scoring
+from tasks.stored import StoredScoring, full_nights, read_evaluation, read_scoring
 
 
 def against_baseline(store: Store, candidate: StoredScoring) -> Reference | None:
@@ -34,6 +41,34 @@ def against_baseline(store: Store, candidate: StoredScoring) -> Reference | None
         return compared_with(_compared(store, baseline, candidate), decision.id)
     except NightmarkError as error:
         return impossible(pair, evaluation, decision.id, str(error))
+
+
+def against_version_before(store: Store, candidate: StoredScoring) -> AgainstBaseline | None:
+    """The comparison with what the newest night measured of the pair, if that is not the same.
+
+    For pairs without a baseline; quick looks are not compared. What cannot be compared is None: it
+    was never promised.
+
+    Raises:
+        ShardError: a night's record is unreadable.
+    """
+    own = candidate.evaluation
+    if own.quick is not None:
+        return None
+    for night in full_nights(store):
+        for outcome in night.outcomes:
+            if outcome.pair == own.pair and outcome.scoring and outcome.evaluation:
+                if outcome.evaluation == own.id:
+                    return None
+                try:
+                    before = StoredScoring(
+                        read_evaluation(store, own.pair.name, outcome.evaluation),
+                        read_scoring(store, own.pair.name, outcome.scoring),
+                    )
+                    return compared_before(_compared(store, before, candidate))
+                except NightmarkError:
+                    return None
+    return None
 
 
 def _stored(

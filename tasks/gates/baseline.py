@@ -11,14 +11,15 @@ from tasks.metrics.comparison_words import change_text
 from tasks.metrics.words import figure
 from tasks.records import Pair
 
-BaselineState = Literal["compared", "unchanged", "impossible"]
+BaselineState = Literal["compared", "unchanged", "impossible", "before"]
 
 
 class AgainstBaseline(BaseModel):
     """A comparison with the baseline as a night remembers it; the whole lies under ``comparison``.
 
     ``unchanged``: the candidate is the very evaluation that is the baseline. ``impossible``: there
-    is a baseline, and it cannot be compared; the sentence says why.
+    is a baseline, and it cannot be compared; the sentence says why. ``before``: there is none, and
+    this is what was evaluated before; no gate is judged on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,7 +27,7 @@ class AgainstBaseline(BaseModel):
     state: BaselineState
     baseline: Pair
     evaluation: str = Field(description="The baseline's.")
-    decision: str = Field(description="Which decision made it the baseline.")
+    decision: str = Field(description="Which decision made it the baseline; empty where none did.")
     comparison: str | None = None
     top1: Change | None = None
     churn: float | None = None
@@ -43,6 +44,18 @@ class Reference:
 
 def compared_with(comparison: Comparison, decision: str) -> Reference:
     """The reference of a comparison that was made."""
+    note = _note(comparison, "compared", "the baseline", decision)
+    return Reference(note, comparison)
+
+
+def compared_before(comparison: Comparison) -> AgainstBaseline:
+    """The note of a comparison with what was evaluated before, where there is no baseline."""
+    return _note(comparison, "before", "what was evaluated before, as there is no baseline:", "")
+
+
+def _note(
+    comparison: Comparison, state: BaselineState, what: str, decision: str
+) -> AgainstBaseline:
     side = comparison.baseline
     change = comparison.change("top1")
     said = "nothing could be compared" if change is None else f"top-1 {change_text(change)}"
@@ -50,17 +63,16 @@ def compared_with(comparison: Comparison, decision: str) -> Reference:
     if churn is not None:
         said += f"; the first prediction changed on {figure('churn', churn)} of the images"
     elsewhere = "" if comparison.paired else "; the dataset changed, so images are not the same"
-    note = AgainstBaseline(
-        state="compared",
+    return AgainstBaseline(
+        state=state,
         baseline=side.pair,
         evaluation=side.evaluation,
         decision=decision,
         comparison=comparison.id,
         top1=change,
         churn=churn,
-        sentence=f"Against the baseline {_named(side.pair, side.evaluation)}: {said}{elsewhere}.",
+        sentence=f"Against {what} {_named(side.pair, side.evaluation)}: {said}{elsewhere}.",
     )
-    return Reference(note, comparison)
 
 
 def unchanged(pair: Pair, evaluation: str, decision: str) -> Reference:

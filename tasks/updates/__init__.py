@@ -1,0 +1,1 @@
+"""Model updates: what changed since it was evaluated, and what that would cost."""

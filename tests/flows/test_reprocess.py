@@ -1,0 +1,124 @@
+"""A checkpoint is replaced: foreseen, noticed, and only what it costs is computed again."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conf.loading import load
+from flows.foresee import foresee
+from flows.nightly import nightly
+from flows.reprocess import reprocess
+from flows.returned import taken
+from flows.watch import watch_models
+from shards.store import Store
+from tasks.gates.decisions import read_decisions
+from tasks.layout import PairName, SplitName
+from tasks.night import Night
+from tasks.stored import read_evaluation
+from tasks.updates.forecast import Forecast
+from tasks.updates.update import Update
+
+PLANS = Path(__file__).parents[1] / "plans"
+WEIGHTS = Path(__file__).parents[2] / "conf" / "weights"
+PAIR = PairName(SplitName("cifar10", "test"), "resnet8")
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    """A plan of one's own, with a checkpoint that can be replaced beside it."""
+    text = (PLANS / "small.yaml").read_text()
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace("../../conf/weights/cifar10_resnet8_v2", "checkpoint"))
+    replace_checkpoint(file, "v1")
+    return file
+
+
+def replace_checkpoint(plan: Path, version: str) -> None:
+    shutil.copy(
+        WEIGHTS / f"cifar10_resnet8_{version}.safetensors", plan.parent / "checkpoint.safetensors"
+    )
+
+
+def foreseen(plan: Path, *overrides: str) -> Forecast:
+    loaded = load(plan, overrides)
+    (forecast,) = foresee(loaded, loaded.in_turn())
+    return forecast
+
+
+def announced(plan: Path) -> tuple[Update, ...]:
+    return taken(watch_models(plan, settle_seconds=0.0, return_state=True), tuple)
+
+
+def run_reprocess(plan: Path, *overrides: str) -> Night:
+    state = reprocess(plan, overrides, models=["resnet8"], return_state=True)
+    return taken(state, Night)
+
+
+def test_a_replaced_checkpoint_from_notice_to_baseline(
+    root: Path, plan: Path, nightmark: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = foreseen(plan)
+    assert (before.built, before.computed, before.reused, before.images) == (4, 4, 0, None)
+    assert not root.exists() or not any(root.iterdir()), "foreseeing writes nothing"
+    first = taken(nightly(plan, return_state=True), Night)
+    assert (first.work.computed, first.work.reused) == (4, 0)
+    assert foreseen(plan).why == (f"neither model nor dataset changed since night {first.name}",)
+    assert announced(plan) == ()
+
+    replace_checkpoint(plan, "v2")
+    (update,) = announced(plan)
+    assert (update.model, update.datasets) == ("resnet8", ("cifar10",))
+    assert update.before == first.outcomes[0].fingerprint
+    assert announced(plan) == (), "an update is told once"
+    forecast = foreseen(plan)
+    assert (forecast.computed, forecast.reused, forecast.images) == (4, 0, 20)
+    assert nightmark("reprocess", plan, "--model", "resnet8", "--dry-run") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "cifar10/test/resnet8: 4 shards computed (20 images), 0 reused" in printed
+    assert f"the model changed since night {first.name}" in printed
+
+    second = run_reprocess(plan)
+    (outcome,) = second.outcomes
+    assert (second.kind, outcome.fingerprint) == ("reprocess", update.after)
+    assert (outcome.work.computed, outcome.work.reused) == (forecast.computed, forecast.reused)
+    assert outcome.comparison is not None
+    assert outcome.comparison.evaluation == first.outcomes[0].evaluation
+    assert outcome.comparison.state == "before", "the first version did not pass, so is no baseline"
+    assert outcome.state == "passed"
+    assert read_decisions(Store.at(root), PAIR).baseline().evaluation == outcome.evaluation
+
+    # One lost file costs one shard, and the forecast knows.
+    stored = read_evaluation(Store.at(root), PAIR, outcome.evaluation or "")
+    (root / stored.predictions[0]).unlink()
+    forecast = foreseen(plan)
+    assert (forecast.computed, forecast.reused, forecast.images) == (1, 3, 5)
+
+
+def test_more_images_cost_the_shards_that_change(root: Path, plan: Path, tmp_path: Path) -> None:
+    less = "datasets.0.include=cifar10_0[0-9]_*.png"
+    taken(nightly(plan, [less], return_state=True), Night)
+    forecast = foreseen(plan)
+    assert (forecast.built, forecast.taken_over) == (2, 2)
+    assert (forecast.computed, forecast.reused) == (2, 2)
+    night = run_reprocess(plan)
+    assert (night.work.computed, night.work.reused) == (forecast.computed, forecast.reused)
+
+
+def test_nothing_is_done_for_what_was_evaluated_since(
+    root: Path, plan: Path, nightmark: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert nightmark("reprocess", plan, "--since", "2026-01-01") in (0, 4)
+    capsys.readouterr()
+    assert nightmark("reprocess", plan, "--since", "2026-01-01") == 0
+    assert "Nothing to do" in capsys.readouterr().out
+    assert nightmark("reprocess", plan, "--model", "resnet9") == 2
+    assert "resnet9" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_looked_at_is_told(root: Path, plan: Path) -> None:
+    (plan.parent / "checkpoint.safetensors").unlink()
+    state = watch_models(plan, settle_seconds=0.0, return_state=True)
+    assert (state.name, state.is_failed()) == ("Unusable", True)
+    assert "checkpoint.safetensors" in str(state.message)

@@ -1,0 +1,113 @@
+"""Files are read when they changed and stand still, and only then."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shards.errors import ModelError
+from shards.store import Store
+from tasks.models.spec import ModelSpec, Preprocessing, ResolvedModel, files_sha256
+from tasks.updates import watching
+from tasks.updates.watching import Look, look_at, read_seen
+
+
+class Resolver:
+    """Resolves a spec to its one file, and counts how often."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, spec: ModelSpec) -> ResolvedModel:
+        self.calls += 1
+        assert spec.weights is not None
+        files = sorted(spec.weights.iterdir()) if spec.weights.is_dir() else [spec.weights]
+        if not files:
+            raise ModelError(f"model {spec.name}: {spec.weights} is empty")
+        return ResolvedModel(
+            spec=spec,
+            preprocessing=Preprocessing(),
+            weights_file=files[0],
+            weights_sha256=files_sha256(files),
+            more_files=tuple(files[1:]),
+        )
+
+
+def spec_of(weights: Path, revision: str = "") -> ModelSpec:
+    return ModelSpec(name="m", loader="module:x:y", weights=weights, revision=revision)
+
+
+def look(root: Path, spec: ModelSpec, resolver: Resolver) -> Look:
+    return look_at(Store.at(root), "plan", spec, resolver, settle_seconds=0.0)
+
+
+def test_only_what_changed_is_read(root: Path, tmp_path: Path) -> None:
+    weights, resolver = tmp_path / "w.bin", Resolver()
+    weights.write_bytes(b"one")
+    first = look(root, spec_of(weights), resolver)
+    assert (first.state, resolver.calls) == ("read", 1)
+    assert look(root, spec_of(weights), resolver).state == "known"
+    assert resolver.calls == 1, "nothing was read again"
+    weights.write_bytes(b"two!")
+    second = look(root, spec_of(weights), resolver)
+    assert first.seen is not None
+    assert second.seen is not None
+    assert second.seen.fingerprint != first.seen.fingerprint
+    assert read_seen(Store.at(root), "plan", "m") == second.seen
+    assert look(root, spec_of(weights, revision="2"), resolver).state == "read", "a new plan, too"
+
+
+def test_a_touched_file_of_equal_bytes_is_read_and_the_same(root: Path, tmp_path: Path) -> None:
+    weights, resolver = tmp_path / "w.bin", Resolver()
+    weights.write_bytes(b"one")
+    before = look(root, spec_of(weights), resolver).seen
+    os.utime(weights, ns=(1, 1))
+    after = look(root, spec_of(weights), resolver)
+    assert (after.state, resolver.calls) == ("read", 2)
+    assert before is not None
+    assert after.seen is not None
+    assert after.seen.fingerprint == before.fingerprint
+
+
+@pytest.mark.parametrize("moment", ["waiting", "reading"])
+def test_a_file_still_being_written_is_left_alone(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    weights, resolver = tmp_path / "w.bin", Resolver()
+    weights.write_bytes(b"one")
+
+    def write_on(_: object = None) -> None:
+        with weights.open("ab") as file:
+            file.write(b"more")
+
+    def resolve_while_writing(spec: ModelSpec) -> ResolvedModel:
+        model = resolver(spec)
+        write_on()
+        return model
+
+    if moment == "waiting":
+        monkeypatch.setattr(watching.time, "sleep", write_on)
+    resolve = resolver if moment == "waiting" else resolve_while_writing
+    found = look_at(Store.at(root), "plan", spec_of(weights), resolve, settle_seconds=0.0)
+    assert found.state == "unsettled"
+    assert "still being written" in found.sentence
+    assert read_seen(Store.at(root), "plan", "m") is None
+    assert resolver.calls == (moment == "reading")
+
+
+def test_a_folder_is_watched_with_what_comes_into_it(root: Path, tmp_path: Path) -> None:
+    folder, resolver = tmp_path / "model", Resolver()
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(b"a")
+    look(root, spec_of(folder), resolver)
+    assert look(root, spec_of(folder), resolver).state == "known"
+    (folder / "b.bin").write_bytes(b"b")
+    assert look(root, spec_of(folder), resolver).state == "read"
+
+
+def test_what_cannot_be_looked_at_says_why(root: Path, tmp_path: Path) -> None:
+    missing = look(root, spec_of(tmp_path / "gone.bin"), Resolver())
+    assert missing.state == "unusable"
+    assert "gone.bin" in missing.sentence
+    (tmp_path / "empty").mkdir()
+    assert "is empty" in look(root, spec_of(tmp_path / "empty"), Resolver()).sentence

@@ -43,25 +43,30 @@ def predict(
     listener().begin(outline)
     started = time.perf_counter()
     errors: list[Exception] = []
-    cost = NOTHING
+    cost, computed, images = NOTHING, 0, 0
     if run.model.is_imported:
         # Also where nothing is missing: the targets that came with the scores are compared.
-        import_predictions(split, missing, run)
+        made = import_predictions(split, missing, run)
+        computed, images = made.shards, made.images
     elif missing:
         pixels = input_pixels(run.model.preprocessing, split) / len(shards)
         seconds = pixels / _pixels_per_second(devices[0])
         size = group_size(runtime.shards_per_task, len(missing), seconds, len(devices))
-        with listening(Moving("inferring", run.predictions.pair, outline, listener())):
+        moving = Moving("inferring", run.predictions.pair, outline, listener())
+        with listening(moving):
             cost, errors = _infer(groups(missing, size), run, devices)
-    left = {shard.entry.sha256 for shard in run.predictions.missing(missing)}
-    done = [shard.entry for shard in missing if shard.entry.sha256 not in left]
-    there = f"{len(shards) - len(left)} of {len(shards)} shards are predicted"
-    errors = [too_late(there) if isinstance(e, DeadlineError) else e for e in errors]
+        computed, images = moving.pace.computed, moving.pace.images
+    left = run.predictions.missing(missing)
+    late = [error for error in errors if isinstance(error, DeadlineError)]
+    errors = [error for error in errors if error not in late]
+    if late and left:
+        there = f"{len(shards) - len(left)} of {len(shards)} shards are predicted"
+        errors.append(too_late(there))
     work = Work(
-        computed=len(done),
-        reused=len(shards) - len(missing),
+        computed=computed,
+        reused=len(shards) - len(left) - computed,
         damaged=len(damaged),
-        images=sum(entry.nsamples for entry in done),
+        images=images,
         seconds=time.perf_counter() - started,
         slots=len(devices),
         cost=cost,

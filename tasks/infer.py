@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from shards.errors import InputError, NightmarkError, ShardError
 from shards.reader import Shard
+from tasks.deadline import is_over, too_late
 from tasks.models.cost import NOTHING, Cost
 from tasks.models.engine import ShardPredictions
 from tasks.models.spec import Numerics, ResolvedModel
@@ -16,6 +17,9 @@ from tasks.predictions.store import PredictionStore
 from tasks.progress import Advance, listener
 from tasks.slots.pool import GivenUpError, NoSlotError, Slot, SlotPool
 from tasks.slots.process import ShardJob
+
+PATIENCE_SECONDS = 5.0
+"""So long a process may take to start before anybody asks why."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferre
     that a slot gives up is tried on another.
 
     Raises:
+        DeadlineError: it came before the device was free.
         ModelError: the model cannot be used at all; the group ends there.
         ShardError: some shards could not be predicted; the message names each.
     """
@@ -66,7 +71,8 @@ def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferre
     except NoSlotError as error:
         group.faults.append(f"{len(left)} shards from {left[0].entry.url} on: {error}")
     seconds = time.perf_counter() - group.started
-    get_run_logger().info(
+    # Not info: there may be hundreds of groups, and the flow tells how the pair goes.
+    get_run_logger().debug(
         "%s: %d shards, %d images, %.0f images/s on %s",
         run.label,
         len(shards) - len(group.faults),
@@ -77,6 +83,22 @@ def infer(shards: Sequence[Shard], run: InferenceRun, pool: SlotPool) -> Inferre
     if group.faults:
         raise ShardError("\n".join(group.faults))
     return Inferred(len(shards), group.images, seconds, group.cost)
+
+
+def _had_to_wait(slot: Slot) -> bool:
+    """Wait until the slot has its device, which another run may be using.
+
+    Raises:
+        DeadlineError: the deadline came before that.
+    """
+    if slot.is_ready(within=0):
+        return False
+    if not slot.is_ready(within=PATIENCE_SECONDS):
+        get_run_logger().info("waiting for %s: it starts, or another run is using it", slot.device)
+    while not slot.is_ready(within=PATIENCE_SECONDS):
+        if is_over():
+            raise too_late(f"{slot.device} was in use by another run")
+    return True
 
 
 class _Group:
@@ -94,8 +116,14 @@ class _Group:
     def predict(self, shards: Sequence[Shard], slot: Slot) -> list[Shard]:
         """Predict and publish on this slot; returns what is left for another one."""
         borrowed = time.perf_counter()
-        # Another run may have predicted some while this one waited for the slot.
+        # Another run may have predicted some while this one waited for the slot,
         missing = self._run.predictions.missing(shards)
+        if missing and _had_to_wait(slot):
+            # or for its device.
+            missing = self._run.predictions.missing(missing)
+        if len(missing) < len(shards):
+            there, work = len(shards) - len(missing), f"infer {self._run.label}"
+            listener().advance(Advance(work, shards=there, images=0, elsewhere=True))
         left: list[Shard] = []
         for place, shard in enumerate(missing):
             if slot.is_lost:

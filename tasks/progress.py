@@ -9,11 +9,16 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """A piece of work that was done: shards built or predicted, and the images in them."""
+    """A piece of work that was done: shards built or predicted, and the images in them.
+
+    Attributes:
+        elsewhere: another run did it meanwhile, so that it need not be done here.
+    """
 
     work: str
     shards: int
     images: int
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

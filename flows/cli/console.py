@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,15 +11,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
 
 from shards.errors import InputError, NightmarkError
+from tasks.pace import Pace
 from tasks.progress import Advance, Listener, Outline, listening
 
 LEAST_WIDTH = 80
@@ -30,19 +28,22 @@ ERR = Console(stderr=True, highlight=False)
 
 
 class _Bars:
-    """Progress bars, one per piece of work."""
+    """Progress bars, one per piece of work, with its pace."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
+        self._under_way: dict[str, tuple[TaskID, Pace]] = {}
 
     def begin(self, outline: Outline) -> None:
-        self._tasks[outline.work] = self._progress.add_task(
-            escape(outline.work), total=outline.shards, completed=outline.reused
+        bar = self._progress.add_task(
+            escape(outline.work), total=outline.shards, completed=outline.reused, pace=""
         )
+        self._under_way[outline.work] = (bar, Pace(outline))
 
     def advance(self, advance: Advance) -> None:
-        self._progress.advance(self._tasks[advance.work], advance.shards)
+        bar, pace = self._under_way[advance.work]
+        pace.advance(advance)
+        self._progress.update(bar, completed=pace.done, pace=pace.words())
 
 
 class _Lines:
@@ -50,32 +51,21 @@ class _Lines:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._total: dict[str, int] = {}
-        self._done: dict[str, int] = {}
-        self._images: dict[str, int] = {}
-        self._started: dict[str, float] = {}
+        self._under_way: dict[str, Pace] = {}
 
     def begin(self, outline: Outline) -> None:
         with self._lock:
-            self._total[outline.work] = outline.shards
-            self._done[outline.work] = outline.reused
-            self._images[outline.work] = 0
-            self._started[outline.work] = time.monotonic()
-        OUT.print(
-            f"{outline.work}: {outline.shards} shards, {outline.reused} already there", markup=False
-        )
+            self._under_way[outline.work] = Pace(outline)
+        say(f"{outline.work}: {outline.shards} shards, {outline.reused} already there")
 
     def advance(self, advance: Advance) -> None:
-        work = advance.work
         with self._lock:
-            before = self._done[work]
-            self._done[work] += advance.shards
-            self._images[work] += advance.images
-            done, total, images = self._done[work], self._total[work], self._images[work]
-            seconds = max(time.monotonic() - self._started[work], 1e-9)
-        if 10 * done // total > 10 * before // total:
-            rate = f"{images} images, {images / seconds:.0f} images/s"
-            OUT.print(f"{work}: {done} of {total} shards, {rate}", markup=False)
+            pace = self._under_way[advance.work]
+            before = pace.percent
+            pace.advance(advance)
+            after = pace.percent
+        if after // 10 > before // 10:
+            say(f"{advance.work}: {pace.words()}")
 
 
 @contextmanager
@@ -113,8 +103,7 @@ def showing_progress() -> Iterator[None]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}"),
     )
     with Progress(*columns, console=OUT, transient=True) as progress, listening(_Bars(progress)):
         yield

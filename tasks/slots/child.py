@@ -36,23 +36,45 @@ class EngineProcess:
         # So that its death is an end of file here, even in the middle of an answer.
         theirs.close()
         self._reaping = threading.Lock()
+        self._has_device = False
 
     @property
     def pid(self) -> int | None:
         return self._process.pid
 
+    def is_ready(self, within: float | None) -> bool:
+        """Whether it has its device, for which it waits so many seconds, or as long as it takes.
+
+        Raises:
+            EngineLostError: it ended meanwhile.
+        """
+        if not self._has_device and self._link.poll(within):
+            self._receive()
+            self._has_device = True
+        return self._has_device
+
     def ask(self, job: ShardJob) -> Answer:
         """Its answer. Raises EngineLostError, with the reason."""
+        self.is_ready(within=None)
         try:
             self._link.send(job)
-            answer = self._link.recv()
-        except (EOFError, OSError) as error:
-            with self._reaping:
-                self._process.join(ENDING_SECONDS)
-            raise EngineLostError(death_words(self._process.exitcode)) from error
+        except OSError as error:
+            raise self._lost() from error
+        answer = self._receive()
         if answer.retired is not None:
             raise EngineLostError(answer.retired)
         return answer
+
+    def _receive(self) -> Answer:
+        try:
+            return self._link.recv()
+        except (EOFError, OSError) as error:
+            raise self._lost() from error
+
+    def _lost(self) -> EngineLostError:
+        with self._reaping:
+            self._process.join(ENDING_SECONDS)
+        return EngineLostError(death_words(self._process.exitcode))
 
     def end(self) -> None:
         """End it after the batches in hand; whoever waits for its answer gets EngineLostError."""

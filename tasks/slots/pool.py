@@ -50,6 +50,20 @@ class Slot:
         """The process that lives here now."""
         return None if self._process is None else self._process.pid
 
+    def is_ready(self, within: float) -> bool:
+        """Whether its process has the device; it is started, and waited for so many seconds.
+
+        A process that ends instead is for ``predict`` to replace.
+
+        Raises:
+            StoppedError: the slot was closed meanwhile.
+        """
+        try:
+            return self._started().is_ready(within)
+        except EngineLostError:
+            self._check_open()
+            return True
+
     def predict(self, job: ShardJob) -> ShardPredictions:
         """Run the job here.
 

@@ -98,10 +98,13 @@ _SLOTS: list[_Slot] = []
 def serve(device: Device, link: "Connection[Answer, ShardJob]") -> None:
     """Answer jobs until the other end closes, this process is told to end, or must not go on.
 
+    An empty answer, to no job, comes first: this process has its device.
+
     SIGTERM lets the batches in hand finish; the exit code is 143 then.
     """
     slot = _start(device)
     try:
+        link.send(Answer())
         while _wait_for(link, slot):
             answer = _answer(link.recv(), slot)
             link.send(answer)

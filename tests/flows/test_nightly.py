@@ -1,6 +1,7 @@
 """A whole night on twenty real images, again and again."""
 
 import json
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import StateType
@@ -120,6 +122,12 @@ def test_the_run_carries_its_verdict_and_a_summary(root: Path) -> None:
     assert "Next: nothing to do" in (flow_run.state.message or "")
     assert artifact.type == "markdown"
     assert "cifar10" in str(artifact.data)
+    progress = Artifact.get("inferring-cifar10-test-resnet8")
+    assert progress is not None
+    assert progress.data == 100
+    assert re.fullmatch(
+        r"infer cifar10/test/resnet8: 4 of 4 shards, [\d,.]+ images/s", progress.description or ""
+    )
 
 
 @pytest.mark.parametrize(

@@ -102,9 +102,9 @@ def test_a_build_ends_with_a_table_and_full_progress(
     moved: list[float] = []
     real = moving.update_progress_artifact
 
-    def update(artifact: Any, progress: float) -> None:
+    def update(artifact: Any, progress: float, description: str) -> None:
         moved.append(progress)
-        real(artifact, progress=progress)
+        real(artifact, progress=progress, description=description)
 
     monkeypatch.setattr(moving, "update_progress_artifact", update)
     monkeypatch.setattr(moving, "UPDATE_SECONDS", 0.0)
@@ -138,7 +138,8 @@ def test_progress_moves_at_most_once_a_second_and_never_ends_a_build(
 ) -> None:
     moved: list[float] = []
 
-    def update(artifact: Any, progress: float) -> None:
+    def update(artifact: Any, progress: float, description: str) -> None:
+        assert description.startswith("shards pets/test: 14 of 14 shards")
         moved.append(progress)
         raise ConnectionError("the server is away")
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from prefect.logging import disable_run_logger
 from shards.errors import ShardError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
-from tasks.infer import InferenceRun, infer
+from tasks.deadline import DeadlineError, until
+from tasks.infer import PATIENCE_SECONDS, InferenceRun, infer
 from tasks.layout import PairName, SplitName
 from tasks.models.engine import Engine
 from tasks.predictions.store import PredictionStore
@@ -34,6 +36,8 @@ class Machine:
         self.fate: Fate = lambda *_: False
         self.losses: list[tuple[str, str]] = []
         self.predicted: list[tuple[str, str]] = []
+        self.busy: Callable[[float | None], None] | None = None
+        """Called instead of waiting for a device that another run is using."""
 
     def process(self, device: Device) -> "MadeProcess":
         return MadeProcess(self, device)
@@ -44,6 +48,12 @@ class MadeProcess:
 
     def __init__(self, machine: Machine, device: Device) -> None:
         self.machine, self.device = machine, device
+
+    def is_ready(self, within: float | None) -> bool:
+        busy = self.machine.busy
+        if busy is not None:
+            busy(within)
+        return busy is None
 
     def ask(self, job: ShardJob) -> Answer:
         here = (str(self.device), job.shard.entry.url)
@@ -165,3 +175,36 @@ def test_who_waits_for_a_slot_is_told_when_the_last_is_lost(
             assert slot.is_lost
         waiting.join(5)
     assert told == [f"no slot is left: {slot.fault}"]
+
+
+def test_what_another_run_predicts_meanwhile_is_not_computed_again(
+    machine: Machine, split: ShardedSplit, run: InferenceRun
+) -> None:
+    shards = split.shards()
+
+    def other_run(_: float | None) -> None:
+        machine.busy = None
+        infer.fn(shards[:2], run, SlotPool((TWO,)))
+
+    machine.busy = other_run
+    with slot_pool((ONE,)) as pool:
+        infer.fn(shards, run, pool)
+    ours = [url for device, url in machine.predicted if device == str(ONE)]
+    assert ours == [shard.entry.url for shard in shards[2:]]
+    assert run.predictions.missing(shards) == []
+
+
+def test_the_wait_for_a_device_ends_with_the_deadline(
+    machine: Machine, split: ShardedSplit, run: InferenceRun
+) -> None:
+    waits: list[float | None] = []
+    machine.busy = waits.append
+    past = datetime(2020, 2, 3, tzinfo=UTC)
+    with (
+        until(past),
+        slot_pool((ONE,)) as pool,
+        pytest.raises(DeadlineError, match=r"the deadline 2020-02-03 .* was in use by another run"),
+    ):
+        infer.fn(split.shards(), run, pool)
+    assert waits == [0, PATIENCE_SECONDS, PATIENCE_SECONDS]
+    assert not machine.predicted

@@ -259,3 +259,15 @@ def test_a_slot_comes_back_when_its_borrower_fails() -> None:
             raise RuntimeError("mine")
         with pool.borrow() as again:
             assert again is slot
+
+
+def test_a_slot_is_ready_when_its_device_is_free(split: ShardedSplit, tmp_path: Path) -> None:
+    holder = FileLock(lock_file(CPU))
+    holder.acquire()
+    with slot_pool((CPU,)) as pool, pool.borrow() as slot:
+        assert not slot.is_ready(within=0)
+        assert not slot.is_ready(within=3)
+        holder.release()
+        assert slot.is_ready(within=60)
+        assert slot.is_ready(within=0), "as long as the process lives"
+        assert slot.predict(job(split, "sound", tmp_path)).predictions.num_rows

@@ -1,6 +1,7 @@
 """How a plan is run: where, on what, in what pieces."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -69,4 +70,8 @@ class RuntimePlan(BaseModel):
     )
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
         default="UTC", description="Whose clocks a deadline like '06:30' means: Europe/Berlin."
+    )
+    prometheus: Path | None = Field(
+        default=None,
+        description="A .prom file that every whole night replaces, for Prometheus' node exporter.",
     )

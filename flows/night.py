@@ -85,7 +85,8 @@ def _worked(
         promotion=plan.promotion,
         provenance=Provenance.here(tuple(str(device) for device in devices)),
     )
-    page = publish_night(store, night, read_scorings(store, outcomes))
+    scorings = read_scorings(store, outcomes)
+    page = publish_night(store, night, scorings, plan.runtime.prometheus)
     promote_passed(store, night)
     return night, page
 

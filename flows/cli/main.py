@@ -16,6 +16,7 @@ from flows.cli import (
     night,
     operating,
     rescoring,
+    schemas,
     serving,
     shards,
     ui,
@@ -52,6 +53,7 @@ for group in (
     serving.commands,
     ui.commands,
     updating.commands,
+    schemas.commands,
 ):
     app.registered_commands.extend(group.registered_commands)
 

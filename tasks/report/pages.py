@@ -10,13 +10,18 @@ from tasks.metrics.scoring import Scoring
 from tasks.night import Night
 from tasks.report.assets import ASSETS, PLOTLY, asset_files
 from tasks.report.build import build_report
+from tasks.report.class_csv import class_csv
 from tasks.report.history import read_history
 from tasks.report.html import INDEX_PAGE, evaluation_page, history_page, night_page
+from tasks.report.junit import junit_xml
 from tasks.report.markdown import night_markdown
 from tasks.report.overview import build_overview
 from tasks.report.trend import TREND_NIGHTS
 from tasks.report.view import Report
 from tasks.stored import finished_nights
+
+METRICS, CLASSES, SUMMARY, JUNIT = "metrics.json", "classes.csv", "summary.md", "junit.xml"
+"""The twins of pages, for machines."""
 
 
 def compose_report(store: Store, night: Night, scorings: Mapping[str, Scoring]) -> Report:
@@ -39,7 +44,10 @@ def write_night(store: Store, report: Report) -> str:
         if view.scoring is not None:
             page = evaluation_page(report, view.pair)
             store.publish(f"{folder}/{night_report(view.pair.name)}", page.encode())
-    store.publish(f"{folder}/summary.md", night_markdown(report).encode())
+            store.publish(f"{folder}/{view.pair}/{METRICS}", view.scoring.to_json())
+            store.publish(f"{folder}/{view.pair}/{CLASSES}", class_csv(view.scoring))
+    store.publish(f"{folder}/{SUMMARY}", night_markdown(report).encode())
+    store.publish(f"{folder}/{JUNIT}", junit_xml(report.night))
     store.publish(f"{folder}/{INDEX_PAGE}", night_page(report).encode())
     return store.locate(f"{folder}/{INDEX_PAGE}")
 

@@ -38,8 +38,13 @@ def only_file(root: Path, pattern: str) -> Path:
 
 
 def test_a_night_writes_everything_and_a_second_one_computes_nothing(root: Path) -> None:
-    name, message, night = run()
+    told = root.parent / "textfile" / "nightmark.prom"
+    name, message, night = run(f"runtime.prometheus={told}")
     assert (name, night.state) == ("Passed", "passed"), message
+    assert (
+        'nightmark_verdict{dataset="cifar10",model="resnet8",split="test",verdict="passed"} 1.0'
+        in (told.read_text().splitlines())
+    )
     assert night.work.computed == SHARDS
     assert night.work.images == 20
     (outcome,) = night.outcomes
@@ -50,6 +55,7 @@ def test_a_night_writes_everything_and_a_second_one_computes_nothing(root: Path)
         "metrics.parquet",
         "night.json",
         "summary.md",
+        "junit.xml",
         "assets",
     }
     assert (folder / "cifar10/test/resnet8/report.html").is_file()

@@ -1,5 +1,6 @@
 """The folder of a night and the page of all nights, as they lie in a store."""
 
+import json
 import re
 from pathlib import Path
 
@@ -88,3 +89,30 @@ def test_a_night_carries_its_trend_and_what_changed(bad: Opened) -> None:
     assert len(re.findall(r'class="trend"', page)) == 2
     for sentence in ("Failed now, passed on 25 November.", "The model is another version than on"):
         assert sentence in page
+
+
+def test_every_link_of_a_page_leads_to_a_file(bad: Opened) -> None:
+    pages_there = [bad.history, *bad.pages.rglob("*.html")]
+    assert len(pages_there) == 5
+    for page in pages_there:
+        for link in re.findall(r'(?:href|src)="([^"#]+)"', page.read_text()):
+            assert link == "data:," or (page.parent / link).is_file(), (page, link)
+
+
+def test_the_twins_of_a_pair_say_what_its_scoring_says(bad: Opened) -> None:
+    outcome = bad.night.outcomes[0]
+    folder = bad.report(outcome.pair).parent
+    stored = bad.folder / outcome.pair.name.scoring(outcome.scoring or "") / "metrics.json"
+    assert (folder / "metrics.json").read_bytes() == stored.read_bytes()
+    assert (folder / "classes.csv").read_text().count("\n") == 11
+
+
+def test_each_figure_of_the_night_is_that_of_metrics_json(bad: Opened) -> None:
+    page = bad.index.read_text()
+    for outcome in bad.night.outcomes:
+        if outcome.scoring is None:
+            continue
+        record = json.loads((bad.report(outcome.pair).parent / "metrics.json").read_text())
+        top1 = next(metric for metric in record["overall"] if metric["name"] == "top1")
+        value, low, high = (f"{100 * top1[name]:.1f}" for name in ("value", "low", "high"))
+        assert f'{value} % <span class="interval">[{low}, {high}]</span>' in page

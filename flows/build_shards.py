@@ -29,6 +29,7 @@ from shards.sources.source import Source
 from shards.store import Store
 from tasks.build_shards import Built, build_group, finish_split
 from tasks.leases import held
+from tasks.metrics.words import counted
 from tasks.progress import Outline, listener, listening
 
 BUILDERS = 4
@@ -44,15 +45,23 @@ SHOWN_REASONS = 50
     flow_run_name="build {dataset.name} {dataset.split}",
     task_runner=threads(BUILDERS),
 )
-def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
-    """Build what is missing of a split; returns its folder under the artifact root.
+def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> State[str]:
+    """Build what is missing of a split; its folder under the artifact root is the result.
 
     Shards that an earlier build made of the same entries are taken over from its folder.
 
-    Raises:
-        SourceError: the source is not what the plan says.
-        ShardError: shards could not be built, or the counts do not add up.
+    The state is Completed, or Failed named Unusable (the source is not what the plan says) or
+    Incomplete (shards could not be built, or the counts do not add up) with the error as result.
     """
+    try:
+        folder, said = _build(dataset, runtime)
+    except NightmarkError as error:
+        return fault_state(error)
+    return Completed(message=said, data=kept(folder))
+
+
+def _build(dataset: DatasetPlan, runtime: RuntimePlan) -> tuple[str, str]:
+    """The folder of the shards, and what was done. Raises SourceError, ShardError, StoreError."""
     started = time.perf_counter()
     store = Store.at(runtime.root)
     source, recipe = source_and_recipe(dataset, runtime)
@@ -87,7 +96,17 @@ def build_shards(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
         table=summary_rows(manifest, done, time.perf_counter() - started),
         description=f"Shards of {dataset.split_name} in {store.locate(folder)}",
     )
-    return kept(folder)
+    return folder, _said(manifest, done)
+
+
+def _said(manifest: Manifest, done: Sequence[Built]) -> str:
+    images, shards = counted(manifest.samples, "image"), counted(len(manifest.shardlist), "shard")
+    built = sum(group.built for group in done)
+    taken_over = sum(group.taken_over for group in done)
+    return (
+        f"{images} in {shards}. Of the source's ranges {built:,} were built now and "
+        f"{taken_over:,} taken over from earlier builds; the rest was there."
+    )
 
 
 def _plan_run_name() -> str:
@@ -122,7 +141,7 @@ def build_plan_shards(
 
 
 def shards_of(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
-    """``build_shards``; raises what it raises."""
+    """The folder that ``build_shards`` gives. Raises SourceError, ShardError, StoreError."""
     with held(Store.at(runtime.root), "build", [dataset.split_name]):
         return taken(build_shards(dataset, runtime, return_state=True), str)
 

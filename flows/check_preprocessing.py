@@ -5,7 +5,7 @@ import pyarrow as pa
 from prefect import flow
 
 from conf.plan import Plan
-from flows.build_shards import build_shards
+from flows.build_shards import shards_of
 from flows.returned import kept
 from flows.runners import combined as combined_errors
 from flows.runners import gather
@@ -41,7 +41,7 @@ def check_preprocessing(plan: Plan, dataset: str, model: str, images: int) -> Pa
     if resolved.is_imported:
         raise InputError(f"model {model} is imported: its images were fed to it elsewhere")
     pair = PairName(plan.dataset(dataset).split_name, model)
-    split = ShardedSplit.open(store, build_shards(plan.dataset(dataset), plan.runtime))
+    split = ShardedSplit.open(store, shards_of(plan.dataset(dataset), plan.runtime))
     shards = chosen(split, images)
     run = VariantRun(
         work=f"check {pair}",

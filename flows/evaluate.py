@@ -11,7 +11,7 @@ from flows.find_copies import find_training
 from flows.numerics import numerics_for
 from flows.predict import predict
 from flows.runners import combined
-from flows.states import MORE_TIME, final_state
+from flows.states import MORE_TIME, fault_state, final_state
 from shards.errors import InputError, NightmarkError
 from shards.reader import ShardedSplit
 from shards.store import Store
@@ -60,7 +60,7 @@ def evaluate(
     With ``quick`` it is judged on the first so many shards, and is never a baseline.
 
     The state carries the outcome, whatever it is: Completed named Passed or Inconclusive, Failed
-    named GateFailed, Incomplete or Unusable.
+    named GateFailed, Incomplete or Unusable. Of a fault of nightmark itself it carries the error.
     """
     pair = PairName(plan.dataset(dataset).split_name, model)
     with tags(f"dataset:{dataset}", f"model:{model}"):
@@ -70,6 +70,8 @@ def evaluate(
                 outcome = _evaluate(plan, pair, shards_folder, quick)
         except NightmarkError as error:
             outcome = outcome_of(error, pair)
+        except Exception as error:  # so that the UI says what to do
+            return fault_state(error)
     get_run_logger().info("%s: %s: %s", pair, outcome.state, outcome.message)
     next_step = MORE_TIME if outcome.cut_off else None
     return final_state(outcome.state, ended(outcome.message), outcome, next_step)

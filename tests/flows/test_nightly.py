@@ -263,10 +263,16 @@ def test_the_runs_are_tagged(root: Path) -> None:
 
 
 def test_a_fault_of_nightmark_itself_says_what_to_do(
-    root: Path, monkeypatch: pytest.MonkeyPatch, nightmark: Command
+    root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise LookupError("no such thing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.evaluate.resolve", broken)
+        name, message, night = run()
+    assert (name, night.state) == ("Incomplete", "incomplete"), "the night goes on"
+    assert "unexpectedly (Failed): A fault of nightmark itself: LookupError" in message
 
     monkeypatch.setattr("flows.night.find_devices", broken)
     state = nightly(PLAN, [], return_state=True)

@@ -1,10 +1,16 @@
 """How work is cut into tasks."""
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect import flow, task
 
-from flows.runners import MAX_TASKS, TASK_SECONDS, group_size, groups
+from flows.returned import kept, taken
+from flows.runners import MAX_TASKS, TASK_SECONDS, gather, group_size, groups, threads
+from tasks.deadline import DeadlineError, until
 
 
 @pytest.mark.parametrize(
@@ -43,3 +49,23 @@ def test_all_shards_in_few_tasks_and_long_ones(
         assert len(cut) >= min(workers, shards) / 2 or len(cut[0]) * seconds <= 2 * TASK_SECONDS
         long_enough = all(len(group) * seconds >= TASK_SECONDS for group in cut[:-1])
         assert long_enough or size == -(-shards // workers)
+
+
+def test_at_the_deadline_tasks_in_hand_are_finished_and_others_never_begin() -> None:
+    begun: list[int] = []
+
+    @task
+    def work(number: int) -> int:
+        begun.append(number)
+        time.sleep(0.6)
+        return number
+
+    @flow(task_runner=threads(1))
+    def working() -> tuple[list[int], list[Exception]]:
+        with until(datetime.now(UTC) + timedelta(seconds=0.3)):
+            return kept(gather([work.submit(number) for number in range(4)]))
+
+    results, (error,) = taken(working(return_state=True), tuple)
+    assert results == begun == [0]
+    assert isinstance(error, DeadlineError)
+    assert "3 of 4 tasks were not begun" in str(error)

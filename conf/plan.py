@@ -19,6 +19,7 @@ from tasks.metrics.spec import TOP_KS, ScoringSpec, SliceSpec
 from tasks.models.labels import IgnoredOutputs, LabelEntry
 from tasks.models.spec import ModelSpec
 from tasks.night import Promotion
+from tasks.retention.rules import Retention
 from tasks.targets.overlay import OverlaySpec
 
 T = TypeVar("T")
@@ -122,6 +123,9 @@ class Plan(_Frozen):
         default="automatic",
         description="automatic: a pair that passed a night becomes its own baseline; manual: only "
         "by `nightmark promote`.",
+    )
+    retention: Retention = Field(
+        default=Retention(), description="What `nightmark prune` keeps under the artifact root."
     )
     runtime: RuntimePlan = RuntimePlan()
 

@@ -3,11 +3,12 @@
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -15,6 +16,25 @@ from fsspec.implementations.local import LocalFileSystem
 from shards.errors import InputError, StoreError
 
 COPY_BYTES = 8 << 20
+MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "created")
+"""What file systems call the time of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as it is listed, hidden ones too.
+
+    Attributes:
+        size: bytes.
+        content: equal for the names (hard links) of one content.
+        links: how many names its content has, in the store or elsewhere.
+    """
+
+    path: str
+    size: int
+    modified: datetime
+    content: str
+    links: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,30 @@ class Store:
         names = {PurePosixPath(str(entry)).name for entry in entries}
         return sorted(name for name in names if not name.startswith("."))
 
+    def files(self, folder: str = "") -> Iterator[StoredFile]:
+        """All files in ``folder`` and below, by path."""
+        self.filesystem.invalidate_cache()
+        found = self.filesystem.find(self._full(folder), detail=True)
+        for full, entry in sorted(found.items()):
+            inode = entry.get("ino")
+            yield StoredFile(
+                path=full.removeprefix(self._base).lstrip("/"),
+                size=int(entry["size"]),
+                modified=self._modified(full, entry),
+                content=full if inode is None else str(inode),
+                links=entry.get("nlink", 1),
+            )
+
+    def _modified(self, full: str, entry: dict[str, Any]) -> datetime:
+        found = next((entry[name] for name in MODIFIED if name in entry), None)
+        if isinstance(found, str):
+            found = datetime.fromisoformat(found)
+        elif isinstance(found, (int, float)):
+            found = datetime.fromtimestamp(found, UTC)
+        elif not isinstance(found, datetime):
+            found = cast("datetime", self.filesystem.modified(full))
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
     def publish(self, path: str, content: bytes | memoryview) -> None:
         """Make ``path`` appear with ``content``, whole; a file of that name is replaced."""
         with self.publishing(path) as file:
@@ -145,6 +189,23 @@ class Store:
     def remove_folder(self, folder: str) -> None:
         """Delete a folder and what is in it. Raises FileNotFoundError."""
         self.filesystem.rm(self._full(folder), recursive=True)
+
+    def remove_empty_folders(self, paths: Iterable[str]) -> None:
+        """Remove the folders around these paths that have nothing in them, but not the root.
+
+        An object store has no empty folders.
+        """
+        if not self.is_local:
+            return
+        around = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+        for folder in sorted(around - {"."}, key=len, reverse=True):
+            with suppress(OSError):  # not empty, or gone
+                Path(self._full(folder)).rmdir()
+
+    def settle(self) -> None:
+        """What was removed so far stays removed, though the machine lose power."""
+        if self.is_local:
+            os.sync()
 
     def _full(self, path: str) -> str:
         parts = PurePosixPath(path).parts

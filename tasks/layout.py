@@ -3,14 +3,31 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 NIGHTS = "nights"
 NIGHT = "night.json"
+SCORING = "metrics.json"
 HISTORY_PAGE = f"{NIGHTS}/index.html"
 NIGHT_TIME = "%Y%m%dt%H%M%Sz"
 COPIES = "copies"
 DECISIONS = "decisions"
 LEASES = "leases"
+PRUNES = "prunes"
+WATCHED = "watched"
+PieceKind = Literal[
+    "night",
+    "evaluation",
+    "scoring",
+    "comparison",
+    "predictions",
+    "scores",
+    "targets",
+    "shards",
+    "copies",
+    "signatures",
+    "lease",
+]
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -61,6 +78,10 @@ class PairName:
     def scoring(self, scoring: str) -> str:
         return f"scorings/{self}/{scoring}"
 
+    def metrics(self, scoring: str) -> str:
+        """The record of a scoring."""
+        return f"{self.scoring(scoring)}/{SCORING}"
+
     @property
     def decisions(self) -> str:
         """The folder of all decisions about this pair."""
@@ -110,6 +131,10 @@ def decision_name(time: datetime, decision: str) -> str:
     return night_name(time, decision)
 
 
+def prune_folder(name: str) -> str:
+    return f"{PRUNES}/{name}"
+
+
 def night_folder(name: str) -> str:
     return f"{NIGHTS}/{name}"
 
@@ -131,7 +156,7 @@ def shard_file(digest: str) -> str:
 
 def watched_model(plan: str, model: str) -> str:
     """What is remembered of a model's files between two looks at them."""
-    return f"watched/{plan}/{model}.json"
+    return f"{WATCHED}/{plan}/{model}.json"
 
 
 def is_name(name: str) -> bool:
@@ -142,3 +167,63 @@ def is_name(name: str) -> bool:
 def _check(name: str) -> None:
     if not is_name(name):
         raise ValueError(f"{name!r} is no name: it must match {NAME_PATTERN.pattern}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The file or folder that a stored file belongs to: what is kept or removed as a whole.
+
+    Attributes:
+        path: of the file, or of the folder.
+        name: of a night, shards (the recipe), an evaluation, a scoring, a comparison, copies.
+        split: which one it is of; none for what belongs to all.
+        model: where it is of a model.
+    """
+
+    kind: PieceKind
+    path: str
+    name: str
+    split: SplitName | None = None
+    model: str = ""
+
+    @property
+    def pair(self) -> PairName:
+        """Raises ValueError if it is of no model."""
+        if self.split is None:
+            raise ValueError(f"{self.path} is of no pair")
+        return PairName(self.split, self.model)
+
+
+def place_of(file: str) -> Place | None:
+    """Where a file under the root belongs.
+
+    None for decisions and the records of prunes, which stay for ever, and for foreign files.
+    """
+    for kind, pattern in _PLACES.items():
+        if matched := pattern.fullmatch(file):
+            named = matched.groupdict(default="")
+            split = SplitName(named["dataset"], named["split"]) if "split" in named else None
+            return Place(kind, named["path"], named["name"], split, named.get("model", ""))
+    return None
+
+
+_NAME = NAME_PATTERN.pattern
+_SPLIT = f"(?P<dataset>{_NAME})/(?P<split>{_NAME})"
+_PAIR = f"{_SPLIT}/(?P<model>{_NAME})"
+_PARTITIONS = (
+    f"dataset=(?P<dataset>{_NAME})/split=(?P<split>{_NAME})/model=(?P<model>{_NAME})/run={_NAME}"
+)
+_FOLDER, _FILE = f"(?P<name>{_NAME})", r"(?P<name>[a-z0-9][a-z0-9_-]*)"
+_PLACES: dict[PieceKind, re.Pattern[str]] = {
+    "night": re.compile(rf"(?P<path>{NIGHTS}/(?P<name>\d{{8}}t\d{{6}}z-{_NAME}))/.+"),
+    "evaluation": re.compile(rf"(?P<path>evaluations/{_PAIR}/{_FILE}\.json)"),
+    "scoring": re.compile(f"(?P<path>scorings/{_PAIR}/{_FOLDER})/.+"),
+    "comparison": re.compile(f"(?P<path>comparisons/{_PAIR}/{_FOLDER})/.+"),
+    "predictions": re.compile(rf"(?P<path>predictions/{_PARTITIONS}/{_FILE}\.parquet)"),
+    "scores": re.compile(rf"(?P<path>scores/{_PARTITIONS}/{_FILE}\.parquet)"),
+    "targets": re.compile(rf"(?P<path>targets/{_SPLIT}/{_FILE}\.parquet)"),
+    "shards": re.compile(f"(?P<path>shards/{_SPLIT}/{_FOLDER})/.+"),
+    "copies": re.compile(f"(?P<path>{COPIES}/{_FOLDER})/.+"),
+    "signatures": re.compile(rf"(?P<path>signatures/s\d+/{_FILE}\.parquet)"),
+    "lease": re.compile(rf"(?P<path>{LEASES}/{_FILE}\.json)"),
+}

@@ -49,6 +49,11 @@ class Lease(Record):
     since: AwareDatetime
     renewed: AwareDatetime
 
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return f"{self.work}-{self.id}"
+
     def is_live(self, now: datetime) -> bool:
         """Whether its holder renewed it lately."""
         return now - self.renewed < timedelta(seconds=STALE_SECONDS)
@@ -101,7 +106,7 @@ def held(store: Store, work: Work, splits: Sequence[SplitName]) -> Iterator[None
         ended.set()
         beat.join()
         with suppress(OSError):  # gone already, or the store is; then it becomes stale
-            store.remove(lease(_name(mine)))
+            store.remove(lease(mine.name))
 
 
 def _new(work: Work, splits: Sequence[SplitName]) -> Lease:
@@ -110,7 +115,7 @@ def _new(work: Work, splits: Sequence[SplitName]) -> Lease:
         id=uuid.uuid4().hex[:ID_DIGITS],
         work=work,
         splits=tuple(map(str, splits)),
-        who=_user(),
+        who=user_name(),
         host=socket.gethostname(),
         pid=os.getpid(),
         since=now,
@@ -118,19 +123,16 @@ def _new(work: Work, splits: Sequence[SplitName]) -> Lease:
     )
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who runs this process."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container whose user has no name
         return f"user {os.getuid()}"
 
 
-def _name(mine: Lease) -> str:
-    return f"{mine.work}-{mine.id}"
-
-
 def _write(store: Store, mine: Lease) -> None:
-    store.publish(lease(_name(mine)), mine.to_json())
+    store.publish(lease(mine.name), mine.to_json())
 
 
 def _renew(store: Store, mine: Lease, ended: threading.Event) -> None:

@@ -88,7 +88,7 @@ def read_scorings(store: Store, outcomes: Sequence[Outcome]) -> dict[str, Scorin
 
 def read_scoring(store: Store, pair: PairName, scoring: str) -> Scoring:
     """The figures of a pair under an id. Raises ShardError."""
-    return Scoring.read(store, f"{pair.scoring(scoring)}/metrics.json", "run the night again")
+    return Scoring.read(store, pair.metrics(scoring), "run the night again")
 
 
 def read_evaluation(store: Store, pair: PairName, evaluation: str) -> Evaluation:
@@ -159,7 +159,9 @@ def _of_evaluation(store: Store, pair: PairName, wanted: str) -> StoredScoring:
     """The evaluation with its figures under its dataset's own targets, of the newest revision."""
     evaluation = read_evaluation(store, pair, wanted)
     folder = pair.scoring("x").rpartition("/")[0]
-    scorings = [read_scoring(store, pair, name) for name in store.names(folder)]
+    # A folder without its record was cut off while it was written, or while it was pruned.
+    whole = [name for name in store.names(folder) if store.exists(pair.metrics(name))]
+    scorings = [read_scoring(store, pair, name) for name in whole]
     fitting = [scoring for scoring in scorings if scoring.evaluation == wanted]
     if not fitting:
         raise InputError(f"{pair}: evaluation {wanted} has no figures; run the evaluation again")

@@ -12,6 +12,7 @@ from flows.cli import (
     deciding,
     environment,
     health,
+    keeping,
     models,
     night,
     operating,
@@ -54,6 +55,7 @@ for group in (
     ui.commands,
     updating.commands,
     schemas.commands,
+    keeping.commands,
 ):
     app.registered_commands.extend(group.registered_commands)
 

@@ -222,7 +222,7 @@ def _evaluate(
     if profile:
         print_profile(outcome.work)
     if outcome.scoring is not None:
-        scoring = f"{outcome.pair.name.scoring(outcome.scoring)}/metrics.json"
+        scoring = outcome.pair.name.metrics(outcome.scoring)
         OUT.print(f"Metrics: {store.locate(scoring)}", soft_wrap=True)
     raise typer.Exit(EXIT_CODES[outcome.state])
 

@@ -168,7 +168,7 @@ def _print(store: Store, rescored: Rescored) -> None:
     for sentence in () if new.overlaid is None else overlaid_sentences(new.overlaid):
         OUT.print(sentence, markup=False, soft_wrap=True)
     for title, scoring in (("Before", old), ("Now", new)):
-        where = store.locate(f"{scoring.pair.name.scoring(scoring.id)}/metrics.json")
+        where = store.locate(scoring.pair.name.metrics(scoring.id))
         OUT.print(f"{title}: {where}", markup=False, soft_wrap=True)
     OUT.print()
 

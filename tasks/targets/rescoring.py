@@ -102,7 +102,7 @@ def score_and_publish(
     if ranking is not None:
         store.publish(f"{folder}/curves.parquet", table_bytes(ranking.points))
     store.publish(f"{folder}/tallies.parquet", table_bytes(tallies_table(tallies)))
-    store.publish(f"{folder}/metrics.json", scoring.to_json())
+    store.publish(pair.metrics(scoring.id), scoring.to_json())
     return scoring
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -99,6 +100,56 @@ def test_names_are_never_stale(any_store: Store) -> None:
     any_store.remove_folder("f")
     assert any_store.names("f") == []
     assert not any_store.exists("f/below/b")
+
+
+def test_files_are_listed_with_all_below(any_store: Store) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    any_store.publish("f/a", b"12")
+    any_store.publish("f/below/.b.0123.partial", b"1")
+    any_store.publish("other", b"")
+    listed = list(any_store.files("f"))
+    assert [(file.path, file.size) for file in listed] == [
+        ("f/a", 2),
+        ("f/below/.b.0123.partial", 1),
+    ]
+    assert all(before < file.modified < datetime.now(UTC) for file in listed)
+    assert len({file.content for file in listed}) == 2
+    assert [file.path for file in any_store.files()] == [*(f.path for f in listed), "other"]
+    assert list(any_store.files("nowhere")) == []
+
+
+def test_hard_links_have_one_content(tmp_path: Path) -> None:
+    store = Store.at(tmp_path)
+    store.publish("a", b"12")
+    store.link("a", "f/b")
+    first, second = store.files()
+    assert first.content == second.content
+    assert (first.links, second.links) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"LastModified": datetime(2026, 1, 2, tzinfo=UTC)},  # s3fs
+        {"last_modified": datetime(2026, 1, 2)},  # noqa: DTZ001 (adlfs may say so)
+        {"updated": "2026-01-02T00:00:00Z"},  # gcsfs
+        {"created": 1767312000.0},  # memory
+    ],
+)
+def test_times_of_every_kind_of_store(entry: dict[str, Any]) -> None:
+    store = Store.at("memory://times")
+    assert store._modified("x", entry) == datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def test_empty_folders_around_paths_go(any_store: Store) -> None:
+    any_store.publish("f/kept", b"")
+    any_store.publish("f/below/deep/gone", b"")
+    any_store.remove("f/below/deep/gone")
+    any_store.remove_empty_folders(["f/below/deep/gone"])
+    assert any_store.names("f") == ["kept"]
+    any_store.remove("f/kept")
+    any_store.remove_empty_folders(["f/kept"])
+    assert any_store.names("") == []
 
 
 @pytest.mark.parametrize("ask", [Store.read, Store.size, Store.remove_folder])

@@ -1,7 +1,10 @@
 """One pair: source → shards → predictions → tallies → metrics → verdicts."""
 
+from typing import Annotated
+
 from prefect import flow, get_run_logger, runtime, tags
 from prefect.client.schemas.objects import State
+from pydantic import Field
 
 from conf.asking import asked_for
 from conf.plan import Plan
@@ -52,7 +55,7 @@ def evaluate(
     dataset: str,
     model: str,
     shards_folder: str | None = None,
-    quick: int | None = None,
+    quick: Annotated[int, Field(ge=1)] | None = None,
 ) -> State[Outcome]:
     """Evaluate a model of the plan on one of its datasets.
 

@@ -133,7 +133,7 @@ def failing() -> nn.Module:
 
 def slow() -> nn.Module:
     def answer(images: Tensor) -> Tensor:
-        time.sleep(0.6)
+        time.sleep(0.4)
         return brightness(images)
 
     return Answering(answer)

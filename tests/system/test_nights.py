@@ -19,7 +19,7 @@ SHARDS, IMAGES = 10, 20
 
 @pytest.fixture
 def slowly(tmp_path: Path) -> tuple[str, ...]:
-    """What makes the small plan take 0.6 seconds for each of ten shards."""
+    """What makes the small plan take 0.4 seconds for each of ten shards."""
     weights = tmp_path / "one.safetensors"
     save_file({"weight": torch.zeros(1)}, weights)
     model = (

@@ -6,6 +6,7 @@ import pytest
 from shards.store import Store
 from tasks.gates.against import against_baseline
 from tasks.gates.decisions import Decision, new_id, record
+from tasks.predictions.evaluation import part_alike
 from tasks.stored import StoredScoring, read_evaluation
 from tests.support.stored import EPOCH, logits, pair_name, store_evaluation
 
@@ -98,4 +99,15 @@ def test_a_quick_look_meets_the_same_part_of_the_baseline(store: Store) -> None:
     part = read_evaluation(store, pair_name("net"), found.comparison.baseline.evaluation)
     assert part.quick == 1
     assert len(part.predictions) == 1
-    assert "(enet1d1)" in found.note.sentence or found.note.evaluation == part.id
+
+
+def test_a_quick_look_at_the_baseline_itself_is_unchanged(store: Store) -> None:
+    whole = evaluated(store, "1", 1)
+    pin(store, whole)
+    candidate = whole.evaluation.model_copy(update={"quick": 1})
+    part = part_alike(whole.evaluation, candidate)
+    assert part.id != whole.evaluation.id
+    assert part_alike(part, candidate) is part
+    found = against_baseline(store, StoredScoring(part, whole.scoring))
+    assert found is not None
+    assert (found.note.state, found.note.evaluation) == ("unchanged", whole.evaluation.id)

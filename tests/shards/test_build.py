@@ -1,61 +1,29 @@
-import errno
 import itertools
 import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from shards.build import build_shard, finish
-from shards.errors import ShardError, SourceError, StoreError
+from shards.errors import ShardError
 from shards.image import read_header
 from shards.manifest import MANIFEST_NAME, SAMPLES_NAME, Manifest
 from shards.order import in_order
 from shards.parts import PARTS, STALE_SECONDS, missing_shards, sweep
 from shards.reader import ShardedSplit
-from shards.recipe import Recipe, recipe_for
-from shards.reuse import RANGES_NAME, reusable_shards, take_over
-from shards.sample import ClassList, Sample, Skipped
-from shards.sources.folder import FolderSource
+from shards.recipe import recipe_for
+from shards.reuse import RANGES_NAME
+from shards.sample import Sample, Skipped
 from shards.sources.opening import open_source
 from shards.sources.source import Source, SourceSpec
 from shards.store import Store
-from shards.verify import verify_split
 from tests.shards import made
+from tests.shards.listed import ListSource, files, made_source
 from tests.shards.made import FOLDER, First, build, made_sample
 from tests.support.shared_data import SHARED, needs_shared
-
-
-@dataclass(frozen=True)
-class ListSource(made.ListSource):
-    """A source that is a list, and remembers which ranges of it were read."""
-
-    ranges_read: list[tuple[int, int]] = field(default_factory=list, compare=False)
-
-    def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        self.ranges_read.append((start, stop))
-        return super().read(start, stop)
-
-
-def made_source() -> ListSource:
-    return ListSource(made.made_source().entries)
-
-
-def files(store: Store, folder: str = FOLDER) -> dict[str, bytes]:
-    """Every file below ``folder``, hidden ones too."""
-    root = Path(store.locate(folder))
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
 
 
 def test_only_tars_samples_and_manifest_are_left(store: Store) -> None:
@@ -177,138 +145,6 @@ def test_ranges_cover_every_entry_once() -> None:
         assert all(0 < stop - start <= per_shard for start, stop in ranges)
 
 
-def test_finish_needs_every_part(store: Store) -> None:
-    recipe = recipe_for(made_source(), "made", "test", 3)
-    build_shard(made_source(), store, FOLDER, recipe, 0)
-    with pytest.raises(ShardError, match=r"parts/000001\.parquet is missing; run the build again"):
-        finish(made_source(), store, FOLDER, recipe)
-    assert not store.exists(f"{FOLDER}/{MANIFEST_NAME}")
-
-
-def test_a_damaged_part_or_a_lost_tar_is_not_finished(store: Store) -> None:
-    recipe = recipe_for(made_source(), "made", "test", 3)
-    for shard in range(recipe.shard_count):
-        build_shard(made_source(), store, FOLDER, recipe, shard)
-    tar = Path(store.locate(f"{FOLDER}/{recipe.shard_name(1)}"))
-    tar.unlink()
-    with pytest.raises(
-        ShardError, match=r"000001\.tar was built and is gone; remove parts/000001\."
-    ):
-        finish(made_source(), store, FOLDER, recipe)
-    part = tar.parent / PARTS / "000001.parquet"
-    part.write_bytes(b"")
-    with pytest.raises(ShardError, match=r"parts/000001\.parquet is damaged .*; remove it and run"):
-        finish(made_source(), store, FOLDER, recipe)
-    part.unlink()
-    assert missing_shards(store, FOLDER, recipe) == [1]
-    build_shard(made_source(), store, FOLDER, recipe, 1)
-    finish(made_source(), store, FOLDER, recipe)
-    assert verify_split(ShardedSplit.open(store, FOLDER), 1).faults == ()
-
-
-class Lies(ListSource):
-    """Gives one entry less, or more, than it was asked for in the second range."""
-
-    surplus = 0
-
-    def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-        return super().read(start, stop + (self.surplus if start == 3 else 0))
-
-
-class LosesEntries(Lies):
-    surplus = -1
-
-
-class DoublesEntries(Lies):
-    surplus = 1
-
-
-@pytest.mark.parametrize(("lying", "count"), [(LosesEntries, "2"), (DoublesEntries, "more than 3")])
-def test_another_number_of_results_than_entries_ends_the_build(
-    store: Store, lying: type[Lies], count: str
-) -> None:
-    message = f"made: entries 3 to 6 gave {count} results instead of 3"
-    with pytest.raises(SourceError, match=message):
-        build(lying(made_source().entries), store)
-    # Nothing of that range, and nothing that says the split is whole.
-    assert sorted(files(store)) == ["made-test-000000.tar", f"{PARTS}/000000.parquet"]
-
-
-@pytest.mark.parametrize("failing", ["tar", "parquet", "json"])
-def test_a_full_disk_publishes_nothing_by_halves(
-    store: Store, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
-    build(made_source(), store, "whole")
-    real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        if f".{failing}." in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(descriptor)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fsync)
-        with pytest.raises(StoreError, match="No space left"):
-            build(made_source(), store)
-    half = files(store)
-    assert MANIFEST_NAME not in half
-    assert not [name for name in half if name.endswith(".partial")]
-    whole = files(store, "whole")
-    assert all(half[name] == whole[name] for name in half if not name.startswith(PARTS))
-
-    recipe = recipe_for(made_source(), "made", "test", 3)
-    for shard in missing_shards(store, FOLDER, recipe):
-        build_shard(made_source(), store, FOLDER, recipe, shard)
-    finish(made_source(), store, FOLDER, recipe)
-    assert files(store) == whole
-
-
-def test_a_source_that_fails_publishes_no_shard(store: Store) -> None:
-    class Failing(ListSource):
-        def read(self, start: int, stop: int) -> Iterator[Sample | Skipped]:
-            yield from self.entries[start : stop - 1]
-            no_more()
-
-    def no_more() -> NoReturn:
-        raise OSError(errno.EIO, "input/output error")
-
-    recipe = recipe_for(made_source(), "made", "test", 3)
-    with pytest.raises(SourceError, match=r"made: entries 0 to 3 cannot be read .*input/output"):
-        build_shard(Failing(made_source().entries), store, FOLDER, recipe, 0)
-    assert files(store) == {}
-
-
-BUILDER = """
-import sys, time
-from shards.store import Store
-from tests.shards.made import build
-from tests.shards.test_build import ListSource, made_source
-class Slow(ListSource):
-    def read(self, start, stop):
-        for entry in super().read(start, stop):
-            if start == 6:
-                print("third shard", flush=True)
-                time.sleep(60)
-            yield entry
-build(Slow(made_source().entries), Store.at(sys.argv[1]))
-"""
-
-
-def test_a_killed_build_is_resumed(store: Store, request: pytest.FixtureRequest) -> None:
-    command = [sys.executable, "-c", BUILDER, store.root]
-    with subprocess.Popen(command, cwd=request.config.rootpath, stdout=subprocess.PIPE) as builder:
-        assert builder.stdout is not None
-        assert builder.stdout.readline() == b"third shard\n"
-        builder.send_signal(signal.SIGKILL)
-    recipe = recipe_for(made_source(), "made", "test", 3)
-    assert missing_shards(store, FOLDER, recipe) == [2, 3]
-    for shard in (2, 3):
-        build_shard(made_source(), store, FOLDER, recipe, shard)
-    finish(made_source(), store, FOLDER, recipe)
-    build(made_source(), store, "whole")
-    assert files(store) == files(store, "whole")
-
-
 @needs_shared
 def test_real_images_in_any_order(store: Store) -> None:
     spec = SourceSpec(source="cifar10", location=SHARED / "data/cifar10")
@@ -361,134 +197,6 @@ def test_checks_and_orders_are_part_of_the_recipe() -> None:
         recipe_for(in_order(source, "stratified", 1), "made", "test", 3).name,
     }
     assert len(recipes) == 4
-
-
-def numbered(count: int) -> list[Sample | Skipped]:
-    """Entries of which some are skipped, some have fields, some no label."""
-    entries: list[Sample | Skipped] = []
-    for number in range(count):
-        sample = made_sample(number % 100, number % 3)
-        name = f"{number:05d}"
-        if number % 97 == 5:
-            entries.append(Skipped(name, "zero bytes"))
-        elif number in (120, 121):
-            entries.append(replace(sample, key=name, label=None, fields={"camera": "front"}))
-        else:
-            fields: dict[str, str | int] = {"session": number} if number > 950 else {}
-            entries.append(replace(sample, key=name, source_name=name, fields=fields))
-    return entries
-
-
-def build_like_the_flow(source: Source, store: Store, size: int = 100) -> tuple[str, Recipe, list]:
-    """Build into the recipe's folder, taking over what can be; which shards were taken over."""
-    recipe = recipe_for(source, "made", "test", size)
-    folder = f"shards/made/test/{recipe.name}"
-    missing = missing_shards(store, folder, recipe)
-    found = reusable_shards(source, store, folder, recipe, missing)
-    taken = []
-    for shard in missing:
-        if shard in found and take_over(source, folder, recipe, shard, found[shard]):
-            taken.append(shard)
-        else:
-            build_shard(source, store, folder, recipe, shard)
-    finish(source, store, folder, recipe)
-    return folder, recipe, taken
-
-
-@pytest.mark.parametrize("where", ["disk", "memory"])
-def test_an_extended_source_rebuilds_only_the_last_shards(tmp_path: Path, where: str) -> None:
-    store = Store.at(tmp_path if where == "disk" else f"memory://{tmp_path.name}")
-    fresh = Store.at(tmp_path / "fresh")
-    entries = numbered(1200)
-    build_like_the_flow(ListSource(entries[:950], identity="made"), store)
-    grown = ListSource(entries)
-    folder, recipe, taken = build_like_the_flow(grown, store)
-    assert taken == list(range(9))
-    assert grown.ranges_read == [(900, 1000), (1000, 1100), (1100, 1200)]
-    build_like_the_flow(ListSource(entries), fresh)
-    assert {name: store.read(f"{folder}/{name}") for name in store.names(folder)} == files(
-        fresh, folder
-    )
-    split = ShardedSplit.open(store, folder)
-    assert verify_split(split, 2).faults == ()
-    if where == "disk":
-        name = recipe.shard_name(0)
-        inodes = {path.stat().st_ino for path in tmp_path.glob(f"shards/made/test/*/{name}")}
-        assert len(inodes) == 1
-
-
-def test_a_shrunk_source_takes_over_no_field_of_what_went(store: Store) -> None:
-    entries = numbered(300)
-    build_like_the_flow(ListSource(entries), store)
-    folder, _, taken = build_like_the_flow(ListSource(entries[:100]), store)
-    assert taken == [0]
-    # `camera` is a field of the second shard only.
-    assert "camera" not in ShardedSplit.open(store, folder).samples.column_names
-
-
-@pytest.mark.parametrize(
-    "change", ["label", "image", "class", "size", "order", "verify", "unfinished", "tar"]
-)
-def test_what_may_have_changed_is_never_taken_over(store: Store, change: str) -> None:
-    entries = numbered(300)
-    before, _, _ = build_like_the_flow(ListSource(entries), store)
-    later = partial(ListSource, identity="later")
-    source: Source = later(entries)
-    size, expected = 100, []
-    recipe = recipe_for(source, "made", "test", 100)
-    assert isinstance(entries[0], Sample)
-    match change:
-        case "label":
-            source = later([replace(entries[0], label=2), *entries[1:]])
-            expected = [1, 2]
-        case "image":
-            source = later([*entries[:299], replace(entries[0], key="new")])
-            expected = [0, 1]
-        case "class":
-            classes = ClassList.of_names(("ant", "bee", "cow"))
-            source = later(entries, classes=classes)
-        case "size":
-            source, size = later(entries), 150
-        case "order":
-            source = in_order(later(entries), "stratified", 0)
-        case "verify":
-            source = later(entries)
-            recipe = recipe_for(source, "made", "test", 100, "decode")
-        case "unfinished":
-            source = later([*entries, made_sample(1)])
-            Path(store.locate(f"{before}/{MANIFEST_NAME}")).unlink()
-        case "tar":
-            source = later([*entries, replace(entries[0], key="new")])
-            tar = Path(store.locate(f"{before}/made-test-000001.tar"))
-            tar.write_bytes(tar.read_bytes().replace(b"IEND", b"JEND", 1))
-            expected = [0, 2]
-    if change == "verify":
-        folder = f"shards/made/test/{recipe.name}"
-        assert reusable_shards(source, store, folder, recipe, [0, 1, 2]) == {}
-        return
-    folder, _, taken = build_like_the_flow(source, store, size)
-    assert taken == expected
-    assert verify_split(ShardedSplit.open(store, folder), 2).faults == ()
-
-
-def test_a_folder_that_grows_is_extended(store: Store, tmp_path: Path) -> None:
-    """Real files: the new ones sort last, so only the last shards are read again."""
-    root = tmp_path / "images"
-    for number in range(8):
-        (root / "ant").mkdir(parents=True, exist_ok=True)
-        (root / "bee").mkdir(parents=True, exist_ok=True)
-        (root / f"ant/a{number}.png").write_bytes(made.encoded("PNG", number))
-        (root / f"bee/b{number}.png").write_bytes(made.encoded("PNG", 50 + number))
-    spec = SourceSpec(source="folder", location=root)
-    build_like_the_flow(FolderSource.open(spec), store, 3)
-    (root / "bee/b9.png").write_bytes(made.encoded("PNG", 99))
-    _, _, taken = build_like_the_flow(FolderSource.open(spec), store, 3)
-    assert taken == [0, 1, 2, 3, 4]
-    # A second a1 gives the first another key, though its own bytes and name are as before.
-    (root / "bee/a1.png").write_bytes(made.encoded("PNG", 100))
-    folder, _, taken = build_like_the_flow(FolderSource.open(spec), store, 3)
-    assert taken == [1]
-    assert "ant_a1" in ShardedSplit.open(store, folder).samples["key"].to_pylist()
 
 
 def test_finishing_sweeps_only_what_nobody_writes_any_more(store: Store) -> None:

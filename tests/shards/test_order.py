@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from shards.errors import SourceError
 from shards.order import in_order, read_positions, runs, stratified
 from shards.sample import Sample, Skipped
+from tests.shards.listed import ListSource
 from tests.shards.made import made_sample
-from tests.shards.test_build import ListSource
 
 LABELS = st.lists(st.one_of(st.none(), st.integers(0, 6)), max_size=120)
 

@@ -7,8 +7,8 @@ from shards.manifest import SAMPLES_NAME
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
 from shards.verify import Fault, Verification, verify_split
+from tests.shards.listed import made_source
 from tests.shards.made import FOLDER, build
-from tests.shards.test_build import made_source
 
 
 @pytest.fixture

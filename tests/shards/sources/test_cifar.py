@@ -1,83 +1,33 @@
-import gzip
 import hashlib
 import io
 import pickle
 import tarfile
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from shards.errors import SourceError
 from shards.reader import ShardedSplit
 from shards.recipe import recipe_for
-from shards.sample import Sample, Skipped
-from shards.sources.builtin import CIFAR10_CLASSES, CIFAR100_CLASSES, CIFAR100_COARSE
-from shards.sources.cifar import CifarSource, open_cifar
-from shards.sources.cifar_layouts import ARCHIVE, BATCHES, CIFAR100, FOLDER
-from shards.sources.cifar_python import parse_batch
-from shards.sources.source import Source, SourceSpec
+from shards.sources.builtin import CIFAR10_CLASSES
+from shards.sources.cifar import CifarSource
+from shards.sources.cifar_layouts import ARCHIVE, BATCHES, FOLDER
 from shards.store import Store
-from tests.shards.made import build, encoded
+from tests.shards.made import build
+from tests.shards.sources.made_cifar import (
+    BINARY_ARCHIVE,
+    ROW,
+    decoded,
+    made_archive,
+    made_batch,
+    made_folder,
+    opened,
+)
 from tests.support.shared_data import SHARED, needs_shared
 
 REAL = SHARED / "data/cifar10"
-ROW = 3072
-BINARY_ARCHIVE = "cifar-10-binary.tar.gz"
-
-
-def made_batch(rows: int = 4, seed: int = 0, **changes: Any) -> bytes:
-    rng = np.random.default_rng(seed)
-    content: dict[bytes, Any] = {
-        b"batch_label": b"testing batch 1 of 1",
-        b"labels": [row % 10 for row in range(rows)],
-        b"data": rng.integers(0, 256, (rows, ROW), dtype=np.uint8),
-        b"filenames": [f"made_s_{row:06d}.png".encode() for row in range(rows)],
-    }
-    content |= {name.encode(): value for name, value in changes.items()}
-    return pickle.dumps(content, protocol=2)
-
-
-def made_rows(rows: int, label_bytes: int, seed: int = 0) -> bytes:
-    rng = np.random.default_rng(seed)
-    table = rng.integers(0, 256, (rows, label_bytes + ROW), dtype=np.uint8)
-    table[:, :label_bytes] = np.arange(rows)[:, None] % 10
-    return table.tobytes()
-
-
-def made_archive(path: Path, batches: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in batches.items():
-            info = tarfile.TarInfo(f"{FOLDER}/{name}")
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return path
-
-
-def made_folder(path: Path, batches: dict[str, bytes]) -> Path:
-    path.mkdir(parents=True)
-    for name, content in batches.items():
-        (path / name).write_bytes(content)
-    return path
-
-
-def opened(location: Path, split: str = "test", source: str = "cifar10") -> Source:
-    spec = SourceSpec.model_validate({"source": source, "location": location})
-    return open_cifar(spec, split)
-
-
-def decoded(samples: Iterable[Sample | Skipped]) -> np.ndarray:
-    images = []
-    for sample in samples:
-        assert isinstance(sample, Sample)
-        with Image.open(io.BytesIO(sample.image)) as opened:
-            images.append(np.asarray(opened))
-    return np.stack(images)
 
 
 @pytest.fixture(scope="module")
@@ -266,77 +216,6 @@ def test_identity_moves_with_content_and_split(tmp_path: Path) -> None:
     assert CifarSource.open(two, "train").identity == identities[1]
 
 
-@pytest.mark.parametrize("label", [10, -1, 255])
-def test_a_label_that_is_no_class_is_skipped(tmp_path: Path, store: Store, label: int) -> None:
-    batch = made_batch(4, labels=[0, label, 2, 3])
-    source = CifarSource.open(made_folder(tmp_path / "x", {"test_batch": batch}), "test")
-    results = list(source.read(0, 4))
-    assert results[1] == Skipped("made_s_000001.png", f"no such class: {label}")
-    assert [r.key for r in results if isinstance(r, Sample)] == [
-        f"cifar10_test_{index:05d}" for index in (0, 2, 3)
-    ]
-    manifest = build(source, store)
-    assert (manifest.entries, manifest.samples, len(manifest.skipped)) == (4, 3, 1)
-
-
-@pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_archive(tmp_path: Path, kept: float) -> None:
-    path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch(20)})
-    raw = path.read_bytes()
-    path.write_bytes(raw[: int(len(raw) * kept)])
-    with pytest.raises(SourceError, match=ARCHIVE):
-        CifarSource.open(path, "test")
-
-
-def test_a_damaged_archive(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 3, (20, ROW), dtype=np.uint8)
-    path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch(20, data=pixels)})
-    raw = path.read_bytes()
-    for position in np.random.default_rng(0).integers(0, len(raw), 60):
-        damaged = bytearray(raw)
-        damaged[position] ^= 0x55
-        path.write_bytes(damaged)
-        try:
-            list(CifarSource.open(path, "test").read(0, 20))
-        except SourceError as error:
-            assert "test_batch" in str(error) or ARCHIVE in str(error)  # noqa: PT017
-
-
-def test_a_tar_with_damage_inside_the_gzip_stream(tmp_path: Path) -> None:
-    path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch(20)})
-    raw = gzip.decompress(path.read_bytes())
-    path.write_bytes(gzip.compress(raw[: len(raw) // 2]))
-    with pytest.raises(SourceError, match=ARCHIVE):
-        CifarSource.open(path, "test")
-
-
-def test_what_is_no_archive(tmp_path: Path) -> None:
-    path = tmp_path / "cifar.tar.gz"
-    path.write_bytes(b"<html>404</html>")
-    with pytest.raises(SourceError, match=rf"(?s)cifar\.tar\.gz cannot .* fetch {ARCHIVE} again$"):
-        CifarSource.open(path, "test")
-
-
-@pytest.mark.parametrize("split", ["test", "train"])
-def test_nothing_there(tmp_path: Path, split: str) -> None:
-    for location in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(SourceError, match=f"{location}: no {ARCHIVE} and no folder with"):
-            CifarSource.open(location, split)
-
-
-def test_an_unknown_split(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="splits test and train, not 'val'"):
-        CifarSource.open(tmp_path, "val")
-
-
-def test_a_missing_batch(tmp_path: Path) -> None:
-    batches = {name: made_batch(2) for name in BATCHES["train"] if name != "data_batch_3"}
-    with pytest.raises(SourceError, match="data_batch_3"):
-        CifarSource.open(made_folder(tmp_path / "x", batches), "train")
-    with pytest.raises(SourceError, match="data_batch_3 missing"):
-        CifarSource.open(made_archive(tmp_path / "a.tar.gz", batches), "train")
-
-
 def test_a_shard_range_changes_with_its_own_entries_only(tmp_path: Path) -> None:
     one = made_folder(tmp_path / "one", {"test_batch": made_batch(6)})
     labels = [0, 1, 2, 9, 4, 5]
@@ -345,121 +224,3 @@ def test_a_shard_range_changes_with_its_own_entries_only(tmp_path: Path) -> None
     changed = [before.range_identity(i, i + 2) != after.range_identity(i, i + 2) for i in (0, 2, 4)]
     assert changed == [False, True, False]
     assert before.range_identity(0, 2) != before.range_identity(2, 4)
-
-
-def test_a_damaged_archive_is_not_passed_over_for_another_layout(tmp_path: Path) -> None:
-    (tmp_path / ARCHIVE).write_bytes(b"<html>404</html>")
-    made_folder(tmp_path / "cifar-10-batches-bin", {"test_batch.bin": made_rows(3, 1)})
-    table = pa.table({"img": [{"bytes": encoded("PNG"), "path": None}], "label": [3]})
-    pq.write_table(table, tmp_path / "test-00000-of-00001.parquet")
-    with pytest.raises(SourceError, match="cannot be read as an archive"):
-        opened(tmp_path)
-    (tmp_path / ARCHIVE).unlink()
-    assert opened(tmp_path).layout == "cifar10 binary"
-    (tmp_path / "cifar-10-batches-bin/test_batch.bin").unlink()
-    assert opened(tmp_path).layout == "cifar10 parquet"
-    with pytest.raises(SourceError, match="no Parquet file of the split 'train'"):
-        opened(tmp_path, "train")
-
-
-class TestCifar100:
-    """In the official layouts, with made pixels: pickles of protocol 2, keys of bytes."""
-
-    FINE = (49, 33, 72, 51, 0)
-    COARSE = (10, 10, 0, 4, 4)
-
-    def batch(self, **changes: Any) -> dict[bytes, Any]:
-        pixels = np.random.default_rng(3).integers(0, 256, (5, ROW), dtype=np.uint8)
-        content: dict[bytes, Any] = {
-            b"batch_label": b"testing batch 1 of 1",
-            b"filenames": [f"made_s_{row:06d}.png".encode() for row in range(5)],
-            b"fine_labels": list(self.FINE),
-            b"coarse_labels": list(self.COARSE),
-            b"data": pixels,
-        }
-        return content | {name.encode(): value for name, value in changes.items()}
-
-    def python(self, root: Path, **changes: Any) -> Path:
-        content = pickle.dumps(self.batch(**changes), protocol=2)
-        folder = made_folder(root / "cifar-100-python", {"test": content, "train": content})
-        with tarfile.open(root / "cifar-100-python.tar.gz", "w:gz") as tar:
-            tar.add(folder, "cifar-100-python")
-        return root
-
-    def binary(self, root: Path) -> Path:
-        labels = np.array([self.COARSE, self.FINE], np.uint8).T
-        content = np.concatenate([labels, self.batch()[b"data"]], axis=1).tobytes()
-        made_folder(root / "cifar-100-binary", {"test.bin": content, "train.bin": content})
-        return root
-
-    def parquet(self, root: Path) -> Path:
-        samples = opened(root, source="cifar100").read(0, 5)
-        images = [{"bytes": sample.image, "path": None} for sample in samples]
-        columns = {"img": images, "fine_label": self.FINE, "coarse_label": self.COARSE}
-        (root / "cifar100").mkdir()
-        pq.write_table(pa.table(columns), root / "cifar100/test-00000-of-00001.parquet")
-        return root / "cifar100"
-
-    def test_all_layouts_give_the_same_samples(self, tmp_path: Path) -> None:
-        self.python(tmp_path / "a")
-        locations = {
-            "cifar100 python": tmp_path / "a",
-            "cifar100 binary": self.binary(tmp_path / "b"),
-            "cifar100 parquet": self.parquet(tmp_path / "a"),
-        }
-        expected = list(
-            opened(tmp_path / "a/cifar-100-python.tar.gz", source="cifar100").read(0, 5)
-        )
-        assert [sample.label for sample in expected] == list(self.FINE)
-        assert [sample.fields for sample in expected] == [
-            {"coarse_label": CIFAR100_COARSE[coarse]} for coarse in self.COARSE
-        ]
-        assert expected[4].source_name == "made_s_000004.png"
-        pixels = self.batch()[b"data"].reshape(5, 3, 32, 32).transpose(0, 2, 3, 1)
-        np.testing.assert_array_equal(decoded(expected), pixels)
-        for layout, location in locations.items():
-            source = opened(location, source="cifar100")
-            found = list(source.read(0, 5))
-            assert (source.layout, source.classes) == (layout, CIFAR100_CLASSES)
-            for ours, theirs in zip(found, expected, strict=True):
-                assert (ours.key, ours.image, ours.label, dict(ours.fields)) == (
-                    theirs.key,
-                    theirs.image,
-                    theirs.label,
-                    dict(theirs.fields),
-                )
-        assert len(opened(locations["cifar100 binary"], "train", "cifar100")) == 5
-
-    def test_lists_are_those_of_the_publisher(self) -> None:
-        assert (len(CIFAR100_CLASSES), len(CIFAR100_COARSE)) == (100, 20)
-        assert list(CIFAR100_CLASSES.names) == sorted(CIFAR100_CLASSES.names)
-        assert list(CIFAR100_COARSE) == sorted(CIFAR100_COARSE)
-        # First and last, and every class that the made batch has, as the publisher numbers them.
-        named = [CIFAR100_CLASSES.names[label] for label in (*self.FINE, 99)]
-        assert named == ["mountain", "forest", "seal", "mushroom", "apple", "worm"]
-
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"coarse_labels": [1]},
-            {"fine_labels": [1]},
-            {"filenames": []},
-            {"data": np.zeros((5, 3), np.uint8)},
-        ],
-    )
-    def test_arrays_that_do_not_fit(self, changes: dict[str, Any]) -> None:
-        with pytest.raises(SourceError, match="test: "):
-            parse_batch(pickle.dumps(self.batch(**changes), protocol=2), "test", CIFAR100)
-
-    def test_cifar10_is_not_cifar100(self, tmp_path: Path) -> None:
-        path = made_archive(tmp_path / ARCHIVE, {"test_batch": made_batch()})
-        with pytest.raises(SourceError, match="test missing; fetch cifar-100-python"):
-            opened(path, source="cifar100")
-        with pytest.raises(SourceError, match="is not a CIFAR-100 batch"):
-            parse_batch(made_batch(), "test", CIFAR100)
-
-    def test_a_source_travels_to_another_process(self, tmp_path: Path) -> None:
-        source = opened(self.python(tmp_path), source="cifar100")
-        copy = pickle.loads(pickle.dumps(source))
-        assert list(copy.read(0, 5)) == list(source.read(0, 5))
-        assert copy.range_identity(1, 3) == source.range_identity(1, 3)

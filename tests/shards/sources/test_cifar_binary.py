@@ -4,7 +4,7 @@ import pytest
 
 from shards.errors import SourceError
 from shards.sample import Sample, Skipped
-from tests.shards.sources.test_cifar import made_folder, made_rows, opened
+from tests.shards.sources.made_cifar import made_folder, made_rows, opened
 
 
 @pytest.mark.parametrize("content", [b"", made_rows(3, 1)[:-1], made_rows(3, 2), b"junk"])

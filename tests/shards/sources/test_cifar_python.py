@@ -9,7 +9,7 @@ import pytest
 from shards.errors import SourceError
 from shards.sources.cifar import CifarSource
 from shards.sources.cifar_python import parse_batch
-from tests.shards.sources.test_cifar import ROW, made_batch, made_folder
+from tests.shards.sources.made_cifar import ROW, made_batch, made_folder
 
 
 class Foreign:

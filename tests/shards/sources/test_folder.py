@@ -1,46 +1,16 @@
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from shards.errors import SourceError
 from shards.reader import ShardedSplit
-from shards.sample import KEY_PATTERN, Sample, Skipped
+from shards.sample import Sample, Skipped
 from shards.sources.folder import FolderSource, imagenet_classes
 from shards.sources.source import SourceSpec
 from shards.store import Store
-from tests.shards.made import FOLDER, build, encoded
+from tests.shards.made import FOLDER, build
+from tests.shards.sources.made_folders import PNG, keys_and_labels, made_folder, opened, read
 from tests.support.shared_data import SHARED, needs_shared
-
-PNG = encoded("PNG")
-JPEG = encoded("JPEG")
-
-
-def made_folder(root: Path, *names: str, image: bytes = PNG) -> Path:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(image)
-        os.utime(path, ns=(0, 0))
-    return root
-
-
-def opened(root: Path, **options: object) -> FolderSource:
-    return FolderSource.open(
-        SourceSpec.model_validate({"source": "folder", "location": root, **options})
-    )
-
-
-def read(root: Path, **options: object) -> list[Sample | Skipped]:
-    source = opened(root, **options)
-    results = list(source.read(0, len(source)))
-    assert len(results) == len(source)
-    return results
-
-
-def keys_and_labels(results: list[Sample | Skipped]) -> dict[str, int | None]:
-    return {r.key: r.label for r in results if isinstance(r, Sample)}
 
 
 def test_a_folder_per_class(tmp_path: Path) -> None:
@@ -119,89 +89,6 @@ def test_what_is_no_image(tmp_path: Path) -> None:
     ]
 
 
-def test_the_suffix_is_what_the_image_is(tmp_path: Path) -> None:
-    made_folder(tmp_path, "ant/a.png", image=JPEG)
-    made_folder(tmp_path, "ant/b.JPG", image=PNG)
-    made_folder(tmp_path, "ant/c.JPEG", image=JPEG)
-    suffixes = [r.header.suffix for r in read(tmp_path) if isinstance(r, Sample)]
-    assert suffixes == ["jpg", "png", "jpg"]
-
-
-def test_equal_base_names_get_keys_of_their_own(tmp_path: Path, store: Store) -> None:
-    made_folder(tmp_path, "ant/1.png", "bee/1.png", "bee/1.jpg", "bee/2.png", "z/bee_1.png")
-    results = read(tmp_path)
-    keys = [r.key for r in results if isinstance(r, Sample)]
-    assert len(set(keys)) == 5
-    assert "2" in keys
-    assert keys == [r.key for r in read(tmp_path) if isinstance(r, Sample)]
-    assert build(opened(tmp_path), store).samples == 5
-
-
-def test_long_and_foreign_names_get_keys_of_their_own(tmp_path: Path, store: Store) -> None:
-    long = "x" * 150
-    names = [f"ant/{long}1.png", f"ant/{long}2.png", f"bee/{long}1.png"]
-    names += ["ant/蟻.png", "ant/蜂.png", "bee/Käfer.png", "bee/v1.2.final.png", "bee/a b.png"]
-    made_folder(tmp_path, *names)
-    results = read(tmp_path)
-    keys = [r.key for r in results if isinstance(r, Sample)]
-    assert len(set(keys)) == len(names)
-    assert all(KEY_PATTERN.fullmatch(key) for key in keys)
-    assert {"K_fer", "v1_2_final", "a_b"} <= set(keys)
-    assert sorted(r.source_name for r in results) == sorted(names)
-    assert build(opened(tmp_path), store).samples == len(names)
-
-
-def test_many_foreign_names_are_numbered_in_time(tmp_path: Path) -> None:
-    made_folder(tmp_path, *[f"ant/{chr(0x4E00 + i)}.png" for i in range(1000)])
-    assert len({r.key for r in read(tmp_path) if isinstance(r, Sample)}) == 1000
-
-
-def test_a_name_that_is_no_utf8(tmp_path: Path, store: Store) -> None:
-    made_folder(tmp_path, "ant/a.png", os.fsdecode(b"ant/\xff.png"))
-    made_folder(tmp_path, os.fsdecode(b"ant/\xfe.txt"), image=b"hello")
-    manifest = build(opened(tmp_path), store)
-    assert manifest.entries == 3
-    split = ShardedSplit.open(store, FOLDER)
-    assert split.samples["source_name"].to_pylist() == ["ant/a.png", "ant/\ufffd.png"]
-    assert [row.source_name for row in manifest.skipped] == ["ant/\ufffd.txt"]
-    read = [sample.image for shard in split.shards() for sample in shard.read()]
-    assert read == [PNG, PNG]
-
-
-def test_a_class_whose_name_is_no_utf8(tmp_path: Path, store: Store) -> None:
-    made_folder(tmp_path, "ant/a.png", os.fsdecode(b"k\xe4fer/b.png"))
-    manifest = build(opened(tmp_path), store)
-    assert manifest.class_names == ("ant", "k\ufffdfer")
-    assert manifest.class_counts == (1, 1)
-
-
-def test_hidden_files_and_folders_are_ignored(tmp_path: Path) -> None:
-    root = tmp_path / ".cache/images"  # where the folder itself lies does not matter
-    made_folder(root, "ant/a.png", "ant/._a.png", "ant/.DS_Store", ".git/x.png", ".top.png")
-    source = opened(root)
-    assert source.classes.ids == ("ant",)
-    assert [r.source_name for r in read(root)] == ["ant/a.png"]
-    shutil.rmtree(root / "ant")
-    with pytest.raises(SourceError, match="no file matches"):
-        opened(root)
-
-
-def test_labels_that_are_numbers_are_in_their_order(tmp_path: Path) -> None:
-    made_folder(tmp_path / "numbers", *[f"{label}/{label}.png" for label in (10, 9, 1, 0)])
-    assert opened(tmp_path / "numbers").classes.ids == ("0", "1", "9", "10")
-    assert keys_and_labels(read(tmp_path / "numbers")) == {"0": 0, "1": 1, "9": 2, "10": 3}
-    made_folder(tmp_path / "mixed", *[f"{label}/x.png" for label in ("10", "9", "ant")])
-    assert opened(tmp_path / "mixed").classes.ids == ("10", "9", "ant")
-    made_folder(tmp_path / "names", *[f"{label}_x.png" for label in ("10", "9", "1")])
-    assert opened(tmp_path / "names", label_pattern=r"^(\d+)_").classes.ids == ("1", "9", "10")
-
-
-def test_labels_that_are_the_same_number_have_one_order(tmp_path: Path) -> None:
-    labels = [f"{number:0{width}d}" for number in (1, 2, 3) for width in (4, 3, 2, 1)]
-    made_folder(tmp_path, *[f"{label}/x.png" for label in labels])
-    assert opened(tmp_path).classes.ids == tuple(labels)
-
-
 def test_a_folder_without_images_is_no_class(tmp_path: Path) -> None:
     made_folder(tmp_path, "ant/a.png", "docs/readme.txt")
     (tmp_path / "bee").mkdir()
@@ -249,95 +136,6 @@ def test_nothing_there(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="no file matches"):
         opened(tmp_path)
-
-
-def test_identity_moves_with_files_and_options(tmp_path: Path) -> None:
-    made_folder(tmp_path, "ant/1.png", "ant/2.png", "bee/3.png")
-    identities = {
-        opened(tmp_path).identity,
-        opened(tmp_path, classes=("bee", "ant")).identity,
-        opened(tmp_path, label_pattern=r"(\d)").identity,
-        opened(tmp_path, include="**/[12].png").identity,
-    }
-    assert opened(tmp_path).identity in identities
-    made_folder(tmp_path, "ant/1.png", image=JPEG)
-    identities.add(opened(tmp_path).identity)
-    (tmp_path / "ant/2.png").rename(tmp_path / "ant/4.png")
-    identities.add(opened(tmp_path).identity)
-    assert len(identities) == 6
-
-
-def test_identity_does_not_move_with_the_place(tmp_path: Path) -> None:
-    one = made_folder(tmp_path / "one", "ant/1.png")
-    two = made_folder(tmp_path / "two", "ant/1.png")
-    assert opened(one).identity == opened(two).identity
-
-
-def test_a_broken_image_gives_the_same_manifest_everywhere(tmp_path: Path, store: Store) -> None:
-    manifests = []
-    for place in ("one", "two"):
-        root = made_folder(tmp_path / place, "ant/1.png")
-        made_folder(root, "ant/broken.jpg", image=b"\xff\xd8\xff" + b"junk" * 9)
-        manifests.append(build(opened(root), store, place))
-    assert manifests[0].to_json() == manifests[1].to_json()
-
-
-@pytest.mark.parametrize("change", ["gone", "longer", "touched"])
-def test_a_file_that_is_not_as_it_was_listed_ends_the_build(
-    tmp_path: Path, store: Store, change: str
-) -> None:
-    """Its recipe is that of the files as listed: other bytes in it would stay there for ever."""
-    source = opened(made_folder(tmp_path, "ant/1.png", "ant/2.png"))
-    path = tmp_path / "ant/2.png"
-    match change:
-        case "gone":
-            path.unlink()
-        case "longer":
-            path.write_bytes(PNG + b"more")
-            os.utime(path, ns=(0, 0))
-        case "touched":
-            os.utime(path, ns=(1, 1))
-    told = "cannot be read .No such file" if change == "gone" else "changed since it was listed"
-    with pytest.raises(SourceError, match=rf"ant/2\.png .*{told}"):
-        build(source, store)
-    assert store.names(FOLDER) == []
-
-
-def test_a_file_that_must_not_be_read_is_skipped_until_it_may(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made_folder(tmp_path, "ant/1.png", "ant/2.png")
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "access", lambda path, _: not os.fspath(path).endswith("2.png"))
-        before = opened(tmp_path)
-    [_, skipped] = before.read(0, 2)
-    assert skipped == Skipped("ant/2.png", "Permission denied")
-    after = opened(tmp_path)
-    assert before.identity != after.identity
-    assert all(isinstance(result, Sample) for result in after.read(0, 2))
-
-
-def test_a_range_moves_with_its_files_alone(tmp_path: Path) -> None:
-    made_folder(tmp_path, *[f"ant/{i}.png" for i in range(6)])
-    before = opened(tmp_path, classes=("ant", "bee"))
-    assert (before.notes, before.labels()) == ((), [0] * 6)
-    made_folder(tmp_path, "ant/3.png", image=JPEG)
-    made_folder(tmp_path, "bee/7.png", "bee/8.txt")
-    after = opened(tmp_path, classes=("ant", "bee"))
-    assert after.labels() == [0] * 6 + [1, None]
-    same = [before.range_identity(i, i + 1) == after.range_identity(i, i + 1) for i in range(6)]
-    assert same == [True, True, True, False, True, True]
-
-
-def test_a_label_or_key_that_moves_moves_the_range(tmp_path: Path) -> None:
-    made_folder(tmp_path, "bee/1.png", "bee/2.png")
-    before = opened(tmp_path).range_identity(0, 1)
-    made_folder(tmp_path, "cat/1.png")  # now base names are equal
-    assert opened(tmp_path).range_identity(0, 1) != before
-    (tmp_path / "cat/1.png").rename(tmp_path / "cat/3.png")
-    assert opened(tmp_path).range_identity(0, 1) == before
-    made_folder(tmp_path, "ant/4.png")  # bee is class 1 now
-    assert opened(tmp_path).range_identity(1, 2) != before
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 import csv
 import hashlib
-import io
 import tarfile
 from pathlib import Path
 
@@ -9,55 +8,22 @@ import pytest
 from shards.errors import SourceError
 from shards.sample import Sample, Skipped
 from shards.sources.folder import imagenet_classes
-from shards.sources.imagenet_val import DEVKIT, GROUND_TRUTH, IMAGES, META, Devkit, open_val_tar
+from shards.sources.imagenet_val import DEVKIT, IMAGES, Devkit, open_val_tar
 from shards.sources.tar_source import TarSource
 from shards.store import Store
 from tests.shards.made import build, encoded
-from tests.support.shared_data import SHARED, needs_shared
-
-REAL = SHARED / "data/imagenet"
-KIT = REAL / "official" / f"{DEVKIT}.tar.gz"
-JPEG = encoded("JPEG")
+from tests.shards.sources.made_val import (
+    JPEG,
+    KIT,
+    REAL,
+    made_kit,
+    made_tar,
+    name_of,
+    read_made,
+)
+from tests.support.shared_data import needs_shared
 
 pytestmark = needs_shared  # meta.mat, with its 1,860 synsets, is needed throughout
-
-
-def name_of(number: int) -> str:
-    return f"ILSVRC2012_val_{number:08d}.JPEG"
-
-
-def made_tar(folder: Path, *members: tuple[str, bytes] | tarfile.TarInfo) -> Path:
-    path = folder / IMAGES
-    with tarfile.open(path, "w") as tar:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                tar.addfile(member)
-            else:
-                info = tarfile.TarInfo(member[0])
-                info.size = len(member[1])
-                tar.addfile(info, io.BytesIO(member[1]))
-    return path
-
-
-def kit_file(name: str) -> bytes:
-    with tarfile.open(KIT) as tar:
-        [member] = [member for member in tar if member.name.endswith(name)]
-        file = tar.extractfile(member)
-        assert file is not None
-        return file.read()
-
-
-def made_kit(folder: Path, truth: str, meta: bytes | None = None) -> Path:
-    kit = folder / DEVKIT / "data"
-    kit.mkdir(parents=True)
-    (kit / GROUND_TRUTH).write_text(truth)
-    (kit / META).write_bytes(kit_file(META) if meta is None else meta)
-    return kit.parent
-
-
-def read_made(tmp_path: Path, *members: tuple[str, bytes] | tarfile.TarInfo) -> list:
-    source = open_val_tar(made_tar(tmp_path, *members), "val", KIT)
-    return list(source.read(0, len(source)))
 
 
 @pytest.fixture(scope="module")
@@ -243,64 +209,6 @@ def test_identity_moves_with_images_and_truth(tmp_path: Path) -> None:
     assert len(identities) == 4
     moved = tars[0].rename(tmp_path / "moved.tar")
     assert open_val_tar(moved, "val", kits[0]).identity in identities
-
-
-def test_a_missing_kit(tmp_path: Path) -> None:
-    made_tar(tmp_path, (name_of(1), JPEG))
-    with pytest.raises(SourceError, match=f"no {DEVKIT}.tar.gz beside .*name it as `devkit`"):
-        open_val_tar(tmp_path, "val")
-    with pytest.raises(SourceError, match=r"nowhere\.tar\.gz cannot be read .*as `devkit`"):
-        open_val_tar(tmp_path, "val", tmp_path / "nowhere.tar.gz")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(SourceError, match=f"{GROUND_TRUTH}, {META} missing"):
-        open_val_tar(tmp_path, "val", tmp_path / "empty")
-
-
-@pytest.mark.parametrize(
-    ("truth", "meta", "message"),
-    [
-        ("490\nabc\n", None, "holds a non-number"),
-        ("490\n", b"junk", "no readable table of synsets"),
-    ],
-)
-def test_a_damaged_kit(tmp_path: Path, truth: str, meta: bytes | None, message: str) -> None:
-    with pytest.raises(SourceError, match=message):
-        Devkit.read(made_kit(tmp_path, truth, meta))
-
-
-@pytest.mark.parametrize("kept", [0, 50, 30_000, 100_000])
-def test_a_truncated_kit(tmp_path: Path, kept: int) -> None:
-    path = tmp_path / KIT.name
-    path.write_bytes(KIT.read_bytes()[:kept])
-    with pytest.raises(SourceError, match=f"{KIT.name}"):
-        Devkit.read(path)
-
-
-def test_a_damaged_archive_of_the_kit(tmp_path: Path) -> None:
-    path = tmp_path / KIT.name
-    raw = KIT.read_bytes()
-    for position in range(20_000, len(raw) - 8, 20_000):
-        path.write_bytes(raw[:position] + bytes(64) + raw[position + 64 :])
-        with pytest.raises(SourceError, match=f"{KIT.name}"):
-            Devkit.read(path)
-
-
-def test_a_wrong_split_or_place(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="has the split val, not 'train'"):
-        open_val_tar(REAL / "official", "train")
-    for location in (tmp_path, tmp_path / "nowhere.tar"):
-        with pytest.raises(SourceError, match=f"{location}: no {IMAGES} here"):
-            open_val_tar(location, "val", KIT)
-
-
-def test_a_range_moves_with_its_labels(tmp_path: Path) -> None:
-    tar = made_tar(tmp_path, (name_of(1), JPEG), (name_of(2), JPEG))
-    kits = [made_kit(tmp_path / str(i), truth) for i, truth in enumerate(("490\n1", "490\n2"))]
-    one, two = (open_val_tar(tar, "val", kit) for kit in kits)
-    assert one.range_identity(0, 1) == two.range_identity(0, 1)
-    assert one.range_identity(1, 2) != two.range_identity(1, 2)
-    assert one.labels()[0] == two.labels()[0]
-    assert one.labels()[1] != two.labels()[1]
 
 
 def test_notes_on_files_that_are_not_the_official_ones(real: TarSource) -> None:

@@ -10,8 +10,8 @@ from shards.sources.inspection import inspect_location
 from shards.sources.inspection_text import description_lines, plan_lines
 from shards.sources.source import Source, SourceSpec
 from shards.store import Store
+from tests.shards.listed import ListSource
 from tests.shards.made import build, encoded, made_sample
-from tests.shards.test_build import ListSource
 from tests.support.shared_data import SHARED, needs_shared
 
 

@@ -9,9 +9,9 @@ from shards.sources.inspection import inspect_location
 from shards.sources.inspection_text import description_lines, plan_lines
 from shards.sources.opening import open_source
 from shards.sources.source import Source, SourceSpec
+from tests.shards.listed import ListSource
 from tests.shards.made import made_sample
 from tests.shards.sources.test_inspection import folder_of
-from tests.shards.test_build import ListSource
 
 
 def test_the_snippet_is_a_dataset_of_a_plan(tmp_path: Path) -> None:

@@ -1,72 +1,31 @@
 import csv
-import io
-import os
-import pickle
 import tarfile
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
 import webdataset
-from webdataset import TarWriter
 
 from shards.errors import SourceError
 from shards.sample import Sample, Skipped
 from shards.sources.imagenet import open_imagenet
 from shards.sources.source import SourceSpec
-from shards.sources.webdataset import WebdatasetSource, open_webdataset
 from shards.sources.webdataset_shards import find_shards
 from shards.store import Store
 from tests.shards.made import build, encoded
+from tests.shards.sources.made_webdataset import (
+    JPEG,
+    PNG,
+    kept,
+    opened,
+    packed,
+    read,
+    sample,
+    written,
+)
 from tests.support.shared_data import SHARED, needs_shared
 
 REAL = SHARED / "data/imagenet"
-JPEG = encoded("JPEG")
-PNG = encoded("PNG")
-
-
-def written(path: Path, *samples: dict[str, Any]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TarWriter(str(path), mtime=0.0) as tar:
-        for sample in samples:
-            tar.write(sample)
-    os.utime(path, ns=(0, 0))
-    return path
-
-
-def packed(path: Path, *members: tuple[str, bytes] | tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                tar.addfile(member)
-                continue
-            info = tarfile.TarInfo(member[0])
-            info.size = len(member[1])
-            tar.addfile(info, io.BytesIO(member[1]))
-    return path
-
-
-def sample(key: str, label: int | None = 0, image: bytes = JPEG, **fields: Any) -> dict[str, Any]:
-    made: dict[str, Any] = {"__key__": key, "jpg": image}
-    if label is not None:
-        made["cls"] = label
-    return made | ({"json": fields} if fields else {})
-
-
-def opened(location: Path, split: str = "test", **options: object) -> WebdatasetSource:
-    raw = {"source": "webdataset", "location": location, **options}
-    return open_webdataset(SourceSpec.model_validate(raw), split)
-
-
-def read(source: WebdatasetSource) -> list[Sample | Skipped]:
-    results = list(source.read(0, len(source)))
-    assert len(results) == len(source) == len(source.labels())
-    return results
-
-
-def kept(source: WebdatasetSource) -> dict[str, int | None]:
-    return {r.key: r.label for r in read(source) if isinstance(r, Sample)}
 
 
 @needs_shared
@@ -251,60 +210,6 @@ def test_fields_of_mixed_kinds_become_one_kind(tmp_path: Path, store: Store) -> 
     assert build(source, store).samples == 5
 
 
-def test_a_range_moves_with_its_shards_alone(tmp_path: Path) -> None:
-    for number in range(3):
-        written(tmp_path / f"{number}.tar", *[sample(f"{number}{i}", note="a") for i in range(4)])
-    before = opened(tmp_path)
-    written(tmp_path / "1.tar", *[sample(f"1{i}", note="b") for i in range(4)])
-    written(tmp_path / "3.tar", sample("30"))
-    after = opened(tmp_path)
-    assert before.identity != after.identity
-    assert before.range_identity(0, 4) == after.range_identity(0, 4)
-    assert before.range_identity(3, 6) != after.range_identity(3, 6)
-    assert before.range_identity(8, 12) == after.range_identity(8, 12)
-    again = pickle.loads(pickle.dumps(after))
-    assert again.identity == after.identity
-    assert list(again.read(0, 99)) == list(after.read(0, 99))
-    whole = list(after.read(0, 13))
-    for start in range(13):
-        assert list(after.read(start, start + 5)) == whole[start : start + 5]
-
-
-def test_identity_does_not_move_with_the_place(tmp_path: Path) -> None:
-    one = written(tmp_path / "one/0.tar", sample("a")).parent
-    two = written(tmp_path / "two/0.tar", sample("a")).parent
-    assert opened(one).identity == opened(two).identity
-    relabelled = written(tmp_path / "three/0.tar", sample("a", 1)).parent
-    said = [opened(at, classes=("ant", "bee")).identity for at in (one, two, relabelled)]
-    assert said[0] == said[1] != said[2]
-
-
-def test_shards_by_a_glob(tmp_path: Path) -> None:
-    for name in ("x/a-2.tar", "x/a-10.tar", "y/b-1.tar"):
-        written(tmp_path / name, sample(Path(name).stem))
-    assert [r.key for r in read(opened(tmp_path, include="**/a-*.tar"))] == ["a-2", "a-10"]
-    assert len(opened(tmp_path / "y/b-1.tar")) == 1
-    for include in ("z/*.tar", "/abs/*", ""):
-        with pytest.raises(SourceError, match=r"include|no \.tar for test"):
-            opened(tmp_path, include=include)
-
-
-def test_what_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"nowhere: no \.tar for test; point `location`"):
-        opened(tmp_path / "nowhere")
-    (tmp_path / "0.tar.gz").touch()
-    with pytest.raises(SourceError, match=r"0\.tar\.gz is packed; unpack it"):
-        opened(tmp_path)
-    whole = written(tmp_path / "0.tar", sample("a", image=JPEG.ljust(3000, b"\0"))).read_bytes()
-    for cut in (0, 100, 2000, 4000):
-        (tmp_path / "0.tar").write_bytes(whole[:cut])
-        with pytest.raises(SourceError, match=r"0\.tar: cut short"):
-            opened(tmp_path)
-    (tmp_path / "0.tar").write_bytes(whole)
-    with pytest.raises(SourceError, match="not unique"):
-        opened(tmp_path, classes=("ant", "ant"))
-
-
 def test_small_images_are_not_held_while_listing(tmp_path: Path) -> None:
     image = PNG.ljust(3000, b"\0")
     packed(tmp_path / "0.tar", *[(f"{i}.png", image) for i in range(3000)])
@@ -322,15 +227,3 @@ def test_json_is_not_trusted(tmp_path: Path) -> None:
     written(tmp_path / "0.tar", sample("a") | {"json": deep}, sample("b", source_name="n\ud800"))
     names = [r.source_name for r in read(opened(tmp_path)) if isinstance(r, Sample)]
     assert names == ["a.jpg", "n\ufffd"]
-
-
-@pytest.mark.parametrize("when", ["before", "meanwhile"])
-def test_a_tar_that_changes_after_it_was_listed_ends_the_build(tmp_path: Path, when: str) -> None:
-    path = written(tmp_path / "test-0.tar", sample("a"), sample("b"))
-    source = opened(tmp_path)
-    results = source.read(0, 2)
-    if when == "meanwhile":
-        next(results)
-    os.utime(path, ns=(1, 1))
-    with pytest.raises(SourceError, match=r"test-0\.tar changed since it was listed; run again"):
-        list(results)

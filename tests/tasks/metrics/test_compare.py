@@ -1,9 +1,6 @@
 """Two evaluations compared, against scikit-learn, scipy and statsmodels on the same arrays."""
 
-from collections.abc import Sequence
-
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,55 +10,20 @@ from statsmodels.stats.contingency_tables import mcnemar as oracle_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from shards.sample import ClassList
-from tasks.metrics.aligned import CHANGED, MatchedBy, align
-from tasks.metrics.compare import Measured, compare
-from tasks.metrics.comparison import LISTED_SAMPLES, Comparison, Side, comparison_id
-from tasks.predictions.schema import Scored, prediction_rows
-from tasks.records import Pair
+from tasks.metrics.aligned import CHANGED, align
+from tasks.metrics.compare import compare
+from tasks.metrics.comparison import LISTED_SAMPLES, Comparison, comparison_id
 from tests.support.stored import logits
+from tests.tasks.metrics.compared_pairs import (
+    CLASSES,
+    Targets,
+    certain,
+    compared,
+    measured,
+    predicted,
+    two,
+)
 from tests.tasks.metrics.made_by_hand import unhurried
-
-CLASSES = 5
-Targets = Sequence[int | None]
-
-
-def measured(
-    name: str,
-    scores: np.ndarray,
-    targets: Targets,
-    keys: Sequence[str] | None = None,
-    errors: Sequence[str | None] | None = None,
-) -> Measured:
-    side = Side(
-        pair=Pair(dataset="d", split="s", model=name),
-        evaluation=f"e{name}",
-        scoring=f"s{name}",
-        model_fingerprint=name,
-        dataset_version="v",
-    )
-    keys = keys or [f"{row:04d}" for row in range(len(targets))]
-    errors = errors or [None] * len(targets)
-    return Measured(side, prediction_rows(Scored(keys, targets, scores, errors, "logits")))
-
-
-def compared(
-    baseline: Measured, candidate: Measured, matched_by: MatchedBy = "images"
-) -> tuple[Comparison, pa.Table]:
-    names = tuple(f"c{index}" for index in range(CLASSES))
-    rows = align(baseline.rows, candidate.rows)
-    return compare(baseline, candidate, rows, ClassList.of_names(names), matched_by)
-
-
-def two(n: int = 400, seed: int = 3) -> tuple[Measured, Measured, np.ndarray]:
-    targets = np.random.default_rng(seed).integers(0, CLASSES, n)
-    first = logits(targets, CLASSES, skill=1.2, seed=seed)
-    second = first + 0.7 * logits(targets, CLASSES, skill=0.4, seed=seed + 1)
-    kept = targets.tolist()
-    return measured("old", first, kept), measured("new", second, kept), targets
-
-
-def predicted(side: Measured) -> np.ndarray:
-    return np.array([best[0] for best in side.rows["topk"].to_pylist()])
 
 
 def test_every_figure_agrees_with_other_libraries() -> None:
@@ -166,13 +128,6 @@ def test_swapping_the_sides_swaps_the_signs_and_nothing_else(
             assert (ours.low, ours.high) == (-(theirs.high or 0.0), -(theirs.low or 0.0))
 
 
-def certain(said: Sequence[int], height: Sequence[float]) -> np.ndarray:
-    """Logits that say a class each; the higher, the surer."""
-    scores = np.zeros((len(said), CLASSES), dtype=np.float32)
-    scores[np.arange(len(said)), list(said)] = height
-    return scores
-
-
 def test_the_surest_mistakes_come_first_and_ties_by_key() -> None:
     targets = [0, 0, 0, 0]
     old = measured("old", certain([0, 0, 0, 1], [9, 9, 9, 2]), targets)
@@ -213,18 +168,6 @@ def test_unlabelled_and_failed_rows_are_counted_and_left_out() -> None:
     assert [change.class_index for change in found.per_class] == [0, 1]
 
 
-def test_nothing_in_common_is_said_and_is_no_zero() -> None:
-    nothing = measured("old", certain([0], [1]), [None])
-    found, changed = compared(nothing, measured("new", certain([0], [1]), [None]))
-    assert (found.n, found.p, found.chi_squared) == (0, None, None)
-    assert {change.state for change in found.overall} == {"no_samples"}
-    assert found.per_class == ()
-    assert changed.num_rows == 0
-    apart = compared(nothing, measured("new", certain([0], [1]), [0], keys=["other"]), "key")[0]
-    assert (apart.common, apart.only_baseline, apart.only_candidate) == (0, 1, 1)
-    assert apart.churn.state == "no_samples"
-
-
 def test_one_image_has_shares_and_no_interval_for_a_loss() -> None:
     old = measured("old", certain([1], [3]), [0])
     found, _ = compared(old, measured("new", certain([0], [3]), [0]))
@@ -255,54 +198,6 @@ def test_an_evaluation_with_itself_differs_in_nothing() -> None:
     assert found.is_identity
     assert {(c.low, c.high, c.method) for c in found.overall} == {(0.0, 0.0, "identity")}
     assert found.churn.hits == 0
-
-
-def test_a_corrected_label_counts_for_both_sides() -> None:
-    scores = certain([0, 1, 2], [3, 3, 3])
-    old = measured("old", scores, [0, 1, 1])
-    new = measured("new", scores, [0, 1, 2])
-    found, _ = compared(old, new)
-    assert (found.retargeted, found.both_right, found.fixed) == (1, 3, 0)
-    nll = found.change("nll")
-    assert nll is not None
-    assert nll.n == 2
-
-
-def test_other_images_are_compared_as_two_sets_and_say_which_are_common() -> None:
-    old = measured("old", certain([0, 0, 1, 1], [3] * 4), [0, 0, 0, 0], keys=list("abcd"))
-    new = measured("new", certain([0, 0, 0], [3] * 3), [0, 0, 0], keys=list("dcx"))
-    found, _ = compared(old, new, "key")
-    assert (found.paired, found.common, found.only_baseline, found.only_candidate) == (
-        *(False, 2, 2, 1),
-    )
-    top1, nll = found.change("top1"), found.change("nll")
-    assert top1 is not None
-    assert nll is not None
-    assert (top1.method, top1.baseline, top1.candidate, top1.n) == ("newcombe", 0.5, 1.0, 3)
-    assert nll.state == "unpaired"
-    assert (found.fixed, found.n) == (2, 2)
-
-
-def test_a_key_whose_image_changed_is_not_common() -> None:
-    old = measured("old", certain([0, 0], [3, 3]), [0, 0], keys=["a", "b"])
-    new = measured("new", certain([0, 0], [3, 3]), [0, 0], keys=["b", "a"])
-    digests = (
-        pa.table({"key": ["a", "b"], "sha256": ["1", "2"]}),
-        pa.table({"key": ["a", "b"], "sha256": ["1", "3"]}),
-    )
-    rows = align(old.rows, new.rows, digests)
-    assert rows.candidate["key"].to_pylist() == rows.baseline["key"].to_pylist() == ["a"]
-    assert (rows.only_baseline, rows.only_candidate) == (1, 1)
-
-
-def test_another_order_pairs_the_same_samples() -> None:
-    old, new, _ = two(60)
-    order = np.random.default_rng(1).permutation(60)
-    shuffled = Measured(new.side, new.rows.take(pa.array(order)))
-    there, other = compared(old, new)[0], compared(old, shuffled)[0]
-    for name in ("both_right", "fixed", "broken", "both_wrong", "p", "churn", "per_class"):
-        assert getattr(there, name) == getattr(other, name)
-    assert there.fixed_samples == other.fixed_samples
 
 
 def test_a_comparison_has_the_id_of_what_it_compares() -> None:

@@ -192,7 +192,8 @@ def report_night(store: Store, finished: Night) -> None:
     print_outcomes(store, finished.outcomes)
     OUT.print()
     print_work(finished.outcomes, finished.work)
-    if finished.quick is not None or any(outcome.cut_off for outcome in finished.outcomes):
+    cut_off = any(outcome.cut_off for outcome in finished.outcomes)
+    if finished.quick is not None or cut_off or not finished.outcomes:
         say(night_sentence(finished))
     OUT.print(f"Night {finished.name}: {finished.state}")
     OUT.print(f"Report: {store.locate(f'nights/{finished.name}/{INDEX_PAGE}')}", soft_wrap=True)

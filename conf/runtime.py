@@ -75,3 +75,8 @@ class RuntimePlan(BaseModel):
         default=None,
         description="A .prom file that every whole night replaces, for Prometheus' node exporter.",
     )
+    reports_url: str = Field(
+        default="http://127.0.0.1:4201",
+        description="Where the nights' pages are served, for the links of runs; this is where "
+        "`nightmark ui` serves them.",
+    )

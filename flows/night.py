@@ -86,7 +86,8 @@ def _worked(
         provenance=Provenance.here(tuple(str(device) for device in devices)),
     )
     scorings = read_scorings(store, outcomes)
-    page = publish_night(store, night, scorings, plan.runtime.prometheus)
+    told = (plan.runtime.reports_url, plan.runtime.prometheus)
+    page = publish_night(store, night, scorings, *told)
     promote_passed(store, night)
     return night, page
 

@@ -1,9 +1,10 @@
-"""``nightmark ui``: the Prefect UI on the history that a command left behind."""
+"""``nightmark ui``: the Prefect UI on the history that a command left behind, and the reports."""
 
 import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,9 @@ import typer
 
 from flows.cli import environment
 from flows.cli.console import OUT
+from flows.cli.report_server import serving_reports
 from shards.errors import InputError
+from tasks.layout import NIGHTS
 
 commands = typer.Typer()
 START_SECONDS = 120.0
@@ -24,14 +27,32 @@ def ui(
         "artifacts/demo/prefect"
     ),
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 4200,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="The artifact root whose reports are served; default: the one that HOME lies in.",
+            envvar="NIGHTMARK_ROOT",
+        ),
+    ] = None,
+    reports_port: Annotated[int, typer.Option(help="Port of the reports on this machine.")] = 4201,
 ) -> None:
-    """Serve the Prefect UI for the runs in a PREFECT_HOME, until Ctrl-C."""
+    """Serve the Prefect UI for the runs in a PREFECT_HOME, and the reports, until Ctrl-C."""
     if not home.is_dir():
         raise InputError(
             f"{home}: no such folder; run `nightmark demo` first or name a PREFECT_HOME"
         )
+    nights = (home.parent if root is None else root) / NIGHTS
+    if root is not None and not nights.is_dir():
+        raise InputError(f"{nights}: no such folder; run `nightmark night`, or name another root")
     environment.isolate(home)
-    base = f"http://127.0.0.1:{port}"
+    with ExitStack() as stack:
+        if nights.is_dir():
+            reports = stack.enter_context(serving_reports(nights, reports_port))
+            OUT.print(f"Reports: {reports}", soft_wrap=True)
+        _serve(f"http://127.0.0.1:{port}", port)
+
+
+def _serve(base: str, port: int) -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "prefect", "server", "start"],
         stdout=subprocess.DEVNULL,

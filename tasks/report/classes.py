@@ -1,19 +1,59 @@
 """The figures of classes → rows of the report, the worst recall first."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from tasks.metrics.metric import Metric
 from tasks.metrics.ranking import RANKED_CLASS_NAMES
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import class_labels, counted, figure
-from tasks.report.view import ClassRow, ConfusedRow
+from tasks.report.view import ClassRow, ConfusedRow, PairView
 from tasks.report.words import Figure, figure_of
 
 WHOLE_LIST = 50
 """Up to so many classes all are listed, with their state; beyond, only those with samples."""
 
 LISTED_CONFUSED = 10
+WORST_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class WorstClass:
+    """A class with a low recall, of any pair of a night."""
+
+    model: str
+    dataset: str
+    name: str
+    recall: Figure
+    images: str
+
+    def named(self) -> dict[str, str]:
+        """As a row of a table with these titles."""
+        return {
+            "Model": self.model,
+            "Dataset": self.dataset,
+            "Class": self.name,
+            "Recall": self.recall.text,
+            "95 % interval": self.recall.interval,
+            "Images": self.images,
+        }
+
+
+def worst_classes(pairs: Sequence[PairView]) -> tuple[WorstClass, ...]:
+    """The classes of all pairs with the lowest recall, ties by the pairs' and classes' order."""
+    found = []
+    for view in pairs:
+        if view.scoring is None:
+            continue
+        labels = class_labels(view.scoring.class_names, view.scoring.class_ids)
+        for index in present_classes(view.scoring)[:WORST_LISTED]:
+            recall = next(m for m in view.scoring.of_class(index) if m.name == "recall")
+            support = f"{view.scoring.support[index]:,}"
+            row = (view.pair.model, view.split, labels[index], figure_of(recall), support)
+            found.append((recall.value or 0.0, WorstClass(*row)))
+    found.sort(key=lambda pair: pair[0])
+    return tuple(row for _, row in found[:WORST_LISTED])
 
 
 def present_classes(scoring: Scoring) -> tuple[int, ...]:

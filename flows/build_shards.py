@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefect import flow
+from prefect import flow, tags
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -142,7 +142,8 @@ def build_plan_shards(
 
 def shards_of(dataset: DatasetPlan, runtime: RuntimePlan) -> str:
     """The folder that ``build_shards`` gives. Raises SourceError, ShardError, StoreError."""
-    with held(Store.at(runtime.root), "build", [dataset.split_name]):
+    tag = f"dataset:{dataset.name}"
+    with held(Store.at(runtime.root), "build", [dataset.split_name]), tags(tag):
         return taken(build_shards(dataset, runtime, return_state=True), str)
 
 

@@ -258,6 +258,7 @@ def test_the_runs_are_tagged(root: Path) -> None:
     ]
     assert mine
     assert set(mine[-1].tags) == {"dataset:cifar10", "model:resnet8", "verdict:passed"}
+    assert any(run.name == "build cifar10 test" and "dataset:cifar10" in run.tags for run in runs)
     night = next(run for run in runs if run.id == state.state_details.flow_run_id)
     assert set(night.tags) == {"plan:small", "dataset:cifar10", "model:resnet8", "verdict:passed"}
 

@@ -16,6 +16,7 @@ from flows.cli import (
     models,
     night,
     operating,
+    querying,
     rescoring,
     schemas,
     serving,
@@ -55,6 +56,7 @@ for group in (
     ui.commands,
     updating.commands,
     schemas.commands,
+    querying.commands,
     keeping.commands,
 ):
     app.registered_commands.extend(group.registered_commands)

@@ -12,7 +12,7 @@ from prefect.states import Completed
 from conf.loading import load_with_models
 from conf.plan import Plan
 from flows.night import run_night
-from flows.states import fault_state
+from flows.states import UP_TO_DATE, fault_state
 from shards.errors import InputError, NightmarkError
 from shards.store import Store
 from tasks.layout import PairName
@@ -54,7 +54,7 @@ def reprocess(
         return fault_state(error)
     if not pairs:
         message = f"Nothing to do: every chosen pair was evaluated since {since}."
-        return Completed(name="UpToDate", message=message)
+        return Completed(name=UP_TO_DATE, message=message)
     return run_night(work, pairs, kind="reprocess", deadline=deadline)
 
 

@@ -21,6 +21,8 @@ STATE_NAMES: dict[OutcomeState, str] = {
 }
 """A fault of nightmark itself keeps Prefect's own name, Failed, and a killed process Crashed."""
 GREEN: tuple[OutcomeState, ...] = ("passed", "inconclusive")
+UP_TO_DATE = "UpToDate"
+"""The name where there was nothing to do. conf/automations.yaml must know every name here."""
 NEXT_STEPS: dict[OutcomeState, str] = {
     "passed": "nothing to do",
     "failed": "open the report of this night and look at the classes it names",

@@ -1,0 +1,73 @@
+"""The shipped automations know the states in which runs end; what is no automation is refused."""
+
+from pathlib import Path
+
+import pytest
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+
+from flows.automations import _definitions, _read
+from flows.states import GREEN, STATE_NAMES, UP_TO_DATE
+from shards.errors import InputError
+
+
+@pytest.fixture
+def shipped() -> dict[str, AutomationCore]:
+    return {one.name: one for one in _definitions(_read(None), None, None)}
+
+
+def expected(automation: AutomationCore) -> set[str]:
+    assert isinstance(automation.trigger, EventTrigger)
+    return {event.removeprefix("prefect.flow-run.") for event in automation.trigger.expect}
+
+
+def test_a_run_that_ended_is_never_taken_for_dead(shipped: dict[str, AutomationCore]) -> None:
+    """A name that is missing here would turn such a run into a crash, 90 seconds later."""
+    dead = shipped["nightmark: a run that died without a word"]
+    assert isinstance(dead.trigger, EventTrigger)
+    assert dead.trigger.posture == Posture.Proactive
+    names = {*STATE_NAMES.values(), UP_TO_DATE, "Completed", "Failed", "Crashed", "Cancelled"}
+    assert names <= expected(dead)
+
+
+def test_every_red_end_of_a_night_is_told_of(shipped: dict[str, AutomationCore]) -> None:
+    told = expected(shipped["nightmark: a night that may not ship"])
+    red = {name for state, name in STATE_NAMES.items() if state not in GREEN}
+    assert red | {"Failed", "Crashed"} <= told
+    assert told.isdisjoint(STATE_NAMES[state] for state in GREEN)
+
+
+def test_a_night_counts_as_finished_whatever_its_verdict(
+    shipped: dict[str, AutomationCore],
+) -> None:
+    missed = shipped["nightmark: no night for 25 hours"]
+    assert expected(missed) == set(STATE_NAMES.values())
+    assert isinstance(missed.trigger, EventTrigger)
+    assert missed.trigger.after == missed.trigger.expect
+
+
+def test_without_a_block_nothing_is_sent_and_dead_runs_are_marked(
+    shipped: dict[str, AutomationCore],
+) -> None:
+    kinds = [action.type for one in shipped.values() for action in one.actions]
+    assert sorted(set(kinds)) == ["change-flow-run-state", "do-nothing"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("automations: [", "not readable as YAML"),
+        ("automation: []", "a list under `automations` is needed"),
+        ("automations: [{name: odd, trigger: {type: event, within: soon}}]", "odd"),
+        ("automations: [7]", "7"),
+    ],
+)
+def test_what_is_no_automation_is_refused(tmp_path: Path, text: str, fault: str) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=fault):
+        list(_definitions(_read(file), None, file))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.yaml: No such file"):
+        _read(tmp_path / "none.yaml")

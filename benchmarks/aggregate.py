@@ -38,7 +38,8 @@ from tasks.metrics.confusion import ConfusionMatrix
 from tasks.metrics.summary import class_metrics
 from tasks.metrics.tallies import TALLIED, Tallies, ahead, batched, tally
 from tasks.predictions.columns import first_of, marked, numbers
-from tasks.predictions.schema import OUTPUTS, SCHEMA, TOP_K
+from tasks.predictions.ranking import TOP_K
+from tasks.predictions.schema import OUTPUTS, SCHEMA
 from tasks.predictions.store import prediction_bytes, rows_of
 
 CLASSES = 1_000

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tasks.deadline import deadline_at
+from tasks.models.spec import DecoderName
 
 
 def _switch(value: object) -> object:
@@ -44,7 +45,7 @@ class RuntimePlan(BaseModel):
         description="`auto`, or names: cuda:0, cuda:all, cpu:1; cuda:0*2, cpu*2: two slots.",
     )
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    decoder: Literal["pil", "torchvision"] = "pil"
+    decoder: DecoderName = "pil"
     compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = Field(
         default="auto",
         description="Compile networks: auto on a CPU where the dataset is large enough to be "

@@ -6,6 +6,7 @@ from prefect import flow
 
 from conf.plan import Plan
 from flows.build_shards import shards_of
+from flows.numerics import decoder_for
 from flows.returned import kept
 from flows.runners import combined as combined_errors
 from flows.runners import gather
@@ -48,7 +49,7 @@ def check_preprocessing(plan: Plan, dataset: str, model: str, images: int) -> Pa
         model=bind(resolved, split.manifest.classes),
         numerics=Numerics(
             precision=plan.runtime.precision,
-            decoder=plan.runtime.decoder,
+            decoder=decoder_for(plan.runtime, devices[0]),
             device_type=devices[0].kind,
         ),
         classes=len(split.manifest.classes),

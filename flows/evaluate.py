@@ -35,7 +35,7 @@ from tasks.models.load import resolve
 from tasks.models.spec import ResolvedModel, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
 from tasks.night_words import ended
-from tasks.predictions.schema import KEPT_CLASSES
+from tasks.predictions.ranking import KEPT_CLASSES
 from tasks.predictions.store import DamagedPredictionsError, PredictionStore
 from tasks.quick import quick_look
 from tasks.records import Pair

@@ -7,7 +7,7 @@ from conf.runtime import RuntimePlan
 from shards.errors import InputError
 from shards.reader import ShardedSplit
 from tasks.models.compiled import has_compiler
-from tasks.models.spec import IMPORTED, Numerics, Preprocessing, ResolvedModel
+from tasks.models.spec import IMPORTED, DecoderName, Numerics, Preprocessing, ResolvedModel
 from tasks.slots.devices import Device
 
 AUTO_COMPILE_PIXELS = 500_000_000
@@ -27,14 +27,25 @@ def numerics_for(
     goes on: a run that is resumed has the numerics with which it began.
 
     Raises:
-        InputError: the plan wants the network compiled, and there is no C++ compiler.
+        InputError: the plan wants the network compiled, and there is no C++ compiler; or a decoder
+            that such a device has not.
     """
     return Numerics(
         precision=runtime.precision,
-        decoder=runtime.decoder,
+        decoder=decoder_for(runtime, device),
         device_type=device.kind,
         compile=model.spec.kind not in SEALED and _compiles(runtime, model, split, device),
     )
+
+
+def decoder_for(runtime: RuntimePlan, device: Device) -> DecoderName:
+    """The plan's decoder. Raises InputError if devices of this kind cannot have it."""
+    if runtime.decoder == "nvjpeg" and device.kind != "cuda":
+        raise InputError(
+            f"runtime.decoder: nvjpeg decodes on a CUDA device, and {device} is none; choose "
+            f"torchvision or pil"
+        )
+    return runtime.decoder
 
 
 def _compiles(

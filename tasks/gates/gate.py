@@ -11,7 +11,7 @@ from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.point_check import THRESHOLD_NAMES
 from tasks.metrics.summary import CLASS_NAMES, OVERALL_NAMES, UNCOUNTED, is_overall
 from tasks.metrics.words import LOSSES, PLAIN, metric_title
-from tasks.predictions.schema import TOP_K
+from tasks.predictions.ranking import TOP_K
 
 PAIRED_NAMES = (*(f"top{k}" for k in range(1, TOP_K + 1)), "nll", "brier")
 """Overall metrics of which a comparison has the paired change and its interval."""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from shards.store import Store
 from tasks.health.label_errors import LabelledScores
 from tasks.health.leakage import Effect
-from tasks.predictions.schema import FULL_PRECISION_CLASSES
+from tasks.predictions.ranking import FULL_PRECISION_CLASSES
 from tasks.stored import StoredScoring, has_scores
 from tasks.targets.rows import rows_under_targets, rows_with_scores, stored_overlay
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tasks.metrics.metric import Metric, Scope
-from tasks.predictions.schema import TOP_K
+from tasks.predictions.ranking import TOP_K
 
 
 def top_metrics(

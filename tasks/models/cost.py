@@ -86,15 +86,19 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
+        self._inside = 0.0
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:
-        """Count the block, whatever comes of it, as this stage."""
+        """Count the block, whatever comes of it, as this stage, less the stages inside it."""
+        before, self._inside = self._inside, 0.0
         started = perf_counter()
         try:
             yield
         finally:
-            self.count(stage, perf_counter() - started)
+            spent = perf_counter() - started
+            self.count(stage, spent - self._inside)
+            self._inside = before + spent
 
     def count(self, stage: Stage, seconds: float) -> None:
         self._seconds[stage] = self._seconds.get(stage, 0.0) + seconds

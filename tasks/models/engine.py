@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Self, cast
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from shards.errors import ModelError
@@ -18,11 +17,14 @@ from tasks.models.adapter import Adapter
 from tasks.models.batching import BatchLimit, is_out_of_memory
 from tasks.models.compiled import Compiled, filled
 from tasks.models.cost import NOTHING, Cost, Stopwatch
+from tasks.models.decoding import UndecodableImageError, decode_batch, require_decoder
 from tasks.models.lanes import Lanes, Stream
 from tasks.models.placement import Placement, placement_on
-from tasks.models.preprocess import UndecodableImageError, decode, fitted, scaled, stacked
+from tasks.models.preprocess import fitted, scaled, stacked
 from tasks.models.spec import Numerics, ResolvedModel
-from tasks.predictions.schema import Scored, check_output, prediction_rows, score_rows
+from tasks.models.tensors import TENSORS
+from tasks.predictions.ranking import NUMPY, Ranked, check_ranked, rank
+from tasks.predictions.schema import Asked, ranked_rows, ranked_scores
 
 PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -56,8 +58,9 @@ class Engine:
 
     @classmethod
     def load(cls, model: ResolvedModel, numerics: Numerics, device: str) -> Self:
-        """Raises ModelError as ``tasks.models.load.load`` does."""
+        """Raises ModelError as ``tasks.models.load.load``, InputError as ``require_decoder``."""
         placement = placement_on(torch.device(device))
+        require_decoder(numerics.decoder, placement.device)
         adapter = load.load(model).on(placement.device)
         if adapter.module is not None:
             adapter.module.to(memory_format=torch.channels_last)
@@ -118,22 +121,18 @@ class Engine:
         """Runs in a lane."""
         watch = Stopwatch()
         watch.count("read", reading)
-        decoded = self._decoded(batch, watch)
-        errors = [str(d) if isinstance(d, UndecodableImageError) else None for d in decoded]
-        scores = np.zeros((len(batch), classes), dtype=np.float32)
-        images = [entry for entry in decoded if isinstance(entry, Tensor)]
-        if images:
-            good = np.array([error is None for error in errors])
-            scores[good] = self._checked(images, classes, batch_size, batch[0].key, watch)
-        with watch.timed("rank"):
-            scored = Scored(
+        with self.placement.lane():
+            decoded = self._decoded(batch, watch)
+            asked = Asked(
                 keys=[sample.key for sample in batch],
                 targets=[sample.target for sample in batch],
-                scores=scores,
-                errors=errors,
-                output=self.model.spec.output,
+                errors=[str(d) if isinstance(d, UndecodableImageError) else None for d in decoded],
+                classes=classes,
             )
-            rows, kept = prediction_rows(scored), score_rows(scored)
+            images = [entry for entry in decoded if isinstance(entry, Tensor)]
+            ranked = self._ranked(images, asked, batch_size, watch)
+        with watch.timed("rank"):
+            rows, kept = ranked_rows(asked, ranked), ranked_scores(asked, ranked)
         return ShardPredictions(rows, kept, watch.cost(len(batch)))
 
     def _decoded(
@@ -141,51 +140,54 @@ class Engine:
     ) -> list[Tensor | UndecodableImageError]:
         found: list[Tensor | UndecodableImageError] = []
         resized = self.model.preprocessing.resize is not None
-        for sample in batch:
-            try:
-                with watch.timed("decode"):
-                    pixels = decode(sample.image, self.numerics.decoder, resized=resized)
-            except UndecodableImageError as error:
-                found.append(error)
+        images, device = [sample.image for sample in batch], self.placement.device
+        decoded = decode_batch(images, self.numerics.decoder, device, resized=resized)
+        for _ in batch:
+            with watch.timed("decode"):
+                pixels = next(decoded)
+            if isinstance(pixels, UndecodableImageError):
+                found.append(pixels)
                 continue
             with watch.timed("preprocess"):
                 found.append(fitted(pixels, self.model.preprocessing))
         return found
 
-    def _checked(
-        self, images: list[Tensor], classes: int, batch_size: int, key: str, watch: Stopwatch
-    ) -> NDArray[np.float32]:
-        name = self.model.name
+    def _ranked(
+        self, images: list[Tensor], asked: Asked, batch_size: int, watch: Stopwatch
+    ) -> Ranked:
+        """Of the images that were decoded, as NumPy arrays; in their order."""
+        name, output = self.model.name, self.model.spec.output
+        if not images:
+            nothing = np.zeros((0, asked.classes), dtype=np.float32)
+            return rank(NUMPY, nothing, np.zeros(0, dtype=np.int64), output)
+        key = asked.keys[0]
         try:
             with watch.timed("preprocess"):
                 batch = stacked(images)
             with watch.timed("forward"):
-                scores = self._forward(batch, batch_size)
+                ranked = self._forward(batch, asked, batch_size, watch)
+        except ModelError:
+            raise
         except Exception as error:  # a network is foreign code; timm's assert on image sizes
             raise ModelError(
                 f"model {name} failed on the batch from {key}: {type(error).__name__}: {error}"
             ) from error
-        if scores.ndim != 2 or scores.shape != (len(images), classes):
-            raise ModelError(
-                f"model {name} returns {list(scores.shape)} for {len(images)} images (from "
-                f"{key}); "
-                f"the dataset has {classes} classes, so [{len(images)}, {classes}] is needed"
-            )
-        if fault := check_output(scores, self.model.spec.output):
+        if fault := check_ranked(ranked, output):
             raise ModelError(
                 f"model {name}, batch from {key}: {fault}; correct `output` or weights"
             )
-        return scores
+        return ranked
 
-    def _forward(self, batch: Tensor, batch_size: int) -> NDArray[np.float32]:
-        """The scores of a batch, in as many parts as memory makes necessary."""
-        parts: list[NDArray[np.float32]] = []
+    def _forward(self, batch: Tensor, asked: Asked, batch_size: int, watch: Stopwatch) -> Ranked:
+        """Through the network in as many parts as memory makes necessary."""
+        targets = torch.from_numpy(asked.target_column[asked.good])
+        parts: list[Ranked] = []
         done = 0
         while done < len(batch):
             size = self.limit.fit(batch_size)
-            part = batch[done : done + size]
+            part = slice(done, done + size)
             try:
-                parts.append(self._run(part, size))
+                parts.append(self._run(batch[part], targets[part], size, asked, watch))
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -196,23 +198,32 @@ class Engine:
                     ) from error
                 self.limit.halve(size, self.model.name)
                 continue
-            done += len(part)
-        return np.concatenate(parts)
+            done += size
+        return Ranked.joined(parts)
 
     @torch.inference_mode()
-    def _run(self, images: Tensor, size: int) -> NDArray[np.float32]:
+    def _run(
+        self, images: Tensor, targets: Tensor, size: int, asked: Asked, watch: Stopwatch
+    ) -> Ranked:
         precision = PRECISIONS.get(self.numerics.precision)
         device = self.placement.device.type
         compiled = isinstance(self.adapter.module, Compiled)
         # A compiled program knows one size.
         whole = filled(images, size) if compiled else images
 
-        def network(batch: Tensor) -> Tensor:
+        def work(batch: Tensor, wanted: Tensor) -> Ranked:
             with torch.autocast(device, dtype=precision, enabled=precision is not None):
                 # A compiled program normalises by itself.
                 fed = batch if compiled else scaled(batch, self.model.preprocessing)
-                return self.adapter.scores(fed)
+                scores = self.adapter.scores(fed)
+            if scores.shape != (wanted_shape := (len(batch), asked.classes)):
+                raise ModelError(
+                    f"model {self.model.name} returns {list(scores.shape)} for {len(batch)} "
+                    f"images (from {asked.keys[0]}); the dataset has {asked.classes} classes, so "
+                    f"{list(wanted_shape)} is needed"
+                )
+            with watch.timed("rank"):
+                found = scores[: len(wanted)].float()
+                return rank(TENSORS, found, wanted, self.model.spec.output)
 
-        scores = self.placement.run(whole, network)
-        found = scores[: len(images)] if compiled else scores
-        return cast("NDArray[np.float32]", found.numpy())
+        return self.placement.run(whole, targets, work)

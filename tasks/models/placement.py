@@ -1,16 +1,20 @@
-"""What differs between devices: how a batch gets onto one, and how its scores come back."""
+"""What differs between devices: how a batch gets onto one, and how what was ranked comes back."""
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from tasks.predictions.ranking import Ranked
+
 GPU_BATCHES = 2
 """Batches on the device at once: one computes while the next is copied."""
-Network = Callable[[Tensor], Tensor]
+Work = Callable[[Tensor, Tensor], Ranked]
+"""Images and targets where the network is → what is kept of its scores, there."""
 
 
 class Placement(Protocol):
@@ -19,8 +23,11 @@ class Placement(Protocol):
     @property
     def device(self) -> torch.device: ...
 
-    def run(self, batch: Tensor, network: Network) -> Tensor:
-        """uint8 batch in memory → the network's scores in memory, float32; waits for them."""
+    def lane(self) -> AbstractContextManager[object]:
+        """Around all that a lane does with a batch."""
+
+    def run(self, batch: Tensor, targets: Tensor, work: Work) -> Ranked:
+        """uint8 batch and int64 targets → NumPy arrays in memory; waits for them."""
 
 
 @dataclass(frozen=True)
@@ -29,38 +36,46 @@ class CpuPlacement:
 
     device: torch.device
 
-    def run(self, batch: Tensor, network: Network) -> Tensor:
-        return network(batch).float()
+    def lane(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def run(self, batch: Tensor, targets: Tensor, work: Work) -> Ranked:
+        return work(batch, targets).mapped(Tensor.numpy)
 
 
 @dataclass(frozen=True)
 class CudaPlacement:
     """Each lane has a stream of its own, so that copies of one overlap with kernels of another.
 
-    Images cross as uint8 from pinned memory, scores come back into pinned memory, and the lane
-    waits once per batch, for its own stream.
+    Images cross as uint8 from pinned memory, unless they were decoded on the device; what was
+    ranked comes back into pinned memory, and the lane waits once per batch, for its own stream.
     """
 
     device: torch.device
     _room: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(GPU_BATCHES))
     _lane: threading.local = field(default_factory=threading.local)
 
-    def run(self, batch: Tensor, network: Network) -> Tensor:
-        pinned = batch.pin_memory()
-        stream = self._stream()
-        with self._room, torch.cuda.stream(stream):
-            images = pinned.to(self.device, non_blocking=True, memory_format=torch.channels_last)
-            scores = network(images).float()
-            found = torch.empty(scores.shape, dtype=scores.dtype, pin_memory=True)
-            found.copy_(scores, non_blocking=True)
-            stream.synchronize()
-        return found
-
-    def _stream(self) -> torch.cuda.Stream:
+    def lane(self) -> AbstractContextManager[object]:
         if not hasattr(self._lane, "stream"):
             self._lane.stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
-        stream: torch.cuda.Stream = self._lane.stream
-        return stream
+        return torch.cuda.stream(self._lane.stream)
+
+    def run(self, batch: Tensor, targets: Tensor, work: Work) -> Ranked:
+        with self._room:
+            ranked = work(self._over(batch), self._over(targets))
+            found = ranked.mapped(_back)
+            torch.cuda.current_stream(self.device).synchronize()
+        return found.mapped(Tensor.numpy)
+
+    def _over(self, values: Tensor) -> Tensor:
+        if values.device.type == "cuda":
+            return values
+        return values.pin_memory().to(self.device, non_blocking=True)
+
+
+def _back(values: Tensor) -> Tensor:
+    found = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    return found.copy_(values, non_blocking=True)
 
 
 def placement_on(device: torch.device) -> Placement:

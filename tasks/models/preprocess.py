@@ -1,54 +1,19 @@
 """Encoded image → uint8 tensor of the model's input size; batch of those → normalised floats."""
 
-import io
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from shards.image import JPEG_SIGNATURE, stored_pixels
-from tasks.models.spec import Preprocessing
-
-Decoder = Callable[[bytes], Tensor | Image.Image]
+from tasks.models.decoding import decode
+from tasks.models.spec import DecoderName, Preprocessing
 
 
-class UndecodableImageError(ValueError):
-    """The bytes of one image do not give pixels."""
-
-
-def decode_with_pil(image: bytes) -> Image.Image:
-    """RGB by Pillow, as the reference evaluations decode; EXIF orientation is ignored."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(image)) as opened:
-            return opened.convert("RGB")
-
-
-def decode_with_torchvision(image: bytes) -> Tensor:
-    """RGB uint8 [3, height, width]; JPEG by torchvision, all else by Pillow; EXIF is ignored.
-
-    torchvision's PNG decoder crashes the process over damaged pixels (0.29), and both agree anyway.
-    """
-    if not image.startswith(JPEG_SIGNATURE):
-        return cast("Tensor", transforms.pil_to_tensor(decode_with_pil(image)))
-    raw = torch.frombuffer(bytearray(image), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # torchvision 0.29 announces the end of its decoders at every call.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        decoded: Tensor = decode_image(raw, mode=ImageReadMode.RGB, apply_exif_orientation=False)
-    return decoded
-
-
-DECODERS: dict[str, Decoder] = {"pil": decode_with_pil, "torchvision": decode_with_torchvision}
-
-
-def to_input(image: bytes, preprocessing: Preprocessing, decoder: str) -> Tensor:
+def to_input(image: bytes, preprocessing: Preprocessing, decoder: DecoderName) -> Tensor:
     """The decoded, resized and cropped image, uint8 [3, height, width].
 
     Raises:
@@ -56,25 +21,6 @@ def to_input(image: bytes, preprocessing: Preprocessing, decoder: str) -> Tensor
     """
     pixels = decode(image, decoder, resized=preprocessing.resize is not None)
     return fitted(pixels, preprocessing)
-
-
-def decode(image: bytes, decoder: str, *, resized: bool) -> Tensor | Image.Image:
-    """RGB pixels, ``resized`` afterwards or not. PNGs by ``encode_png`` need no decoder.
-
-    Raises:
-        UndecodableImageError: the bytes cannot be decoded.
-    """
-    if (pixels := stored_pixels(image)) is not None:
-        # Pillow's resize is not that of tensors, so what Pillow is to resize is an image of its.
-        picture = decoder == "pil" and resized
-        return Image.fromarray(pixels) if picture else torch.from_numpy(pixels).permute(2, 0, 1)
-    try:
-        return DECODERS[decoder](image)
-    except UnidentifiedImageError as error:
-        # Pillow's own words hold an address in memory, which would differ from run to run.
-        raise UndecodableImageError("no image of a known format") from error
-    except (OSError, RuntimeError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UndecodableImageError(str(error).splitlines()[0]) from error
 
 
 def fitted(decoded: Tensor | Image.Image, preprocessing: Preprocessing) -> Tensor:
@@ -141,7 +87,10 @@ def stacked(images: Sequence[Tensor]) -> Tensor:
     if len({tuple(image.shape) for image in images}) > 1:
         raise ValueError("images differ in size after preprocessing; give `resize` and `crop`")
     batch = torch.empty(
-        (len(images), *images[0].shape), dtype=torch.uint8, memory_format=torch.channels_last
+        (len(images), *images[0].shape),
+        dtype=torch.uint8,
+        device=images[0].device,
+        memory_format=torch.channels_last,
     )
     for place, image in zip(batch, images, strict=True):
         place.copy_(image)
@@ -150,6 +99,9 @@ def stacked(images: Sequence[Tensor]) -> Tensor:
 
 def scaled(batch: Tensor, preprocessing: Preprocessing) -> Tensor:
     """float32 as the network wants it, from uint8 and where that lies: (x/divisor − mean)/std."""
-    mean = torch.tensor(preprocessing.mean, device=batch.device).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.std, device=batch.device).view(1, 3, 1, 1)
+    # Without waiting for the device, which a tensor that is made there would do.
+    mean, std = (
+        torch.tensor(levels).view(1, 3, 1, 1).to(batch.device, non_blocking=True)
+        for levels in (preprocessing.mean, preprocessing.std)
+    )
     return batch.to(torch.float32).div_(preprocessing.divisor).sub_(mean).div_(std)

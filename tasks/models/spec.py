@@ -14,6 +14,7 @@ ENGINE_REVISION = 2
 """Raise it by hand when the engine's numbers move; a golden test fails until you do."""
 
 Output = Literal["logits", "probabilities", "log_probabilities"]
+DecoderName = Literal["pil", "torchvision", "nvjpeg"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 Triple = tuple[float, float, float]
 Positive = Annotated[int, Field(ge=1)]
@@ -162,7 +163,7 @@ class Numerics(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     precision: Literal["float32", "bfloat16", "float16"]
-    decoder: Literal["pil", "torchvision"]
+    decoder: DecoderName
     device_type: Literal["cpu", "cuda"]
     engine_revision: int = ENGINE_REVISION
     compile: bool = Field(

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import get_args
 
-from tasks.models.spec import Interpolation, Preprocessing, Triple
+from tasks.models.spec import DecoderName, Interpolation, Preprocessing, Triple
 
-DecoderName = Literal["pil", "torchvision"]
 USUAL_CROP_SHARES = (0.875, 0.95, 1.0)
 """Crop over resized side: the habit of most ImageNet networks, of newer ones, and no margin."""
 

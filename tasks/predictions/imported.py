@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from shards.errors import InputError
 from shards.reader import Shard
 from tasks.models.spec import Output
-from tasks.predictions.schema import Scored, check_output
+from tasks.predictions.ranking import check_output
+from tasks.predictions.schema import Scored
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ImportedScores:
         return Scored(
             keys=keys,
             targets=shard.rows["target"].to_pylist(),
-            scores=self.scores[rows],
+            scores=self.scores[rows].astype(np.float32),
             errors=[None] * len(keys),
             output=self.output,
         )

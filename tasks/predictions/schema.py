@@ -1,21 +1,16 @@
-"""Scores of a model → rows of predictions. The one Arrow schema, and the one place that ranks."""
+"""What was ranked of a shard's images → rows of predictions. The one Arrow schema."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.models.spec import Output
+from tasks.predictions.ranking import KEPT_CLASSES, NUMPY, Ranked, rank, score_precision
 
-TOP_K = 5
-FULL_PRECISION_CLASSES = 100
-KEPT_CLASSES = 1_000
-SORTED_CLASSES = 64
-"""Up to so many a full sort is as fast as a selection."""
 OUTPUTS = b"nightmark.outputs"
 """In the file's metadata: how many classes the model scored, which the rows alone do not tell."""
 
@@ -36,14 +31,47 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What a model said of the samples of one shard, in their order.
+class Asked:
+    """The samples of a shard, in their order, and which of them could not be predicted.
 
     Attributes:
         keys: one per sample.
         targets: class index, or None where unlabelled.
-        scores: float32 [n, classes] as ``output`` declares; rows of failed samples are ignored.
         errors: a sentence where the sample could not be predicted, else None.
+        classes: how many there are.
+    """
+
+    keys: Sequence[str]
+    targets: Sequence[int | None]
+    errors: Sequence[str | None]
+    classes: int
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.keys), len(self.targets), len(self.errors)}
+        if len(lengths) != 1:
+            raise ValueError(f"columns of unequal length: {sorted(lengths)}")
+        for key, target in zip(self.keys, self.targets, strict=True):
+            if target is not None and not 0 <= target < self.classes:
+                raise ValueError(f"target {target} of {key} is none of {self.classes} classes")
+
+    @cached_property
+    def good(self) -> NDArray[np.bool_]:
+        """Which samples have scores."""
+        return np.array([error is None for error in self.errors], dtype=bool)
+
+    @cached_property
+    def target_column(self) -> NDArray[np.int64]:
+        """−1 where unlabelled."""
+        return np.array([-1 if t is None else t for t in self.targets], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model said of the samples of one shard, in their order.
+
+    Attributes:
+        keys, targets, errors: as in ``Asked``.
+        scores: float32 [n, classes] as ``output`` declares; rows of failed samples are ignored.
     """
 
     keys: Sequence[str]
@@ -53,116 +81,47 @@ class Scored:
     output: Output
 
     def __post_init__(self) -> None:
-        lengths = {len(self.keys), len(self.targets), len(self.scores), len(self.errors)}
-        if len(lengths) != 1 or self.scores.ndim != 2:
-            raise ValueError(f"columns of unequal length: {sorted(lengths)}")
-        classes = self.scores.shape[1]
-        for key, target in zip(self.keys, self.targets, strict=True):
-            if target is not None and not 0 <= target < classes:
-                raise ValueError(f"target {target} of {key} is none of {classes} classes")
+        if self.scores.ndim != 2 or len(self.scores) != len(self.asked.keys):
+            raise ValueError(
+                f"columns of unequal length: {len(self.keys)} samples, scores of shape "
+                f"{self.scores.shape}"
+            )
 
     @cached_property
-    def whole_scores(self) -> NDArray[np.float32]:
-        """The scores; failed rows, which carry arbitrary numbers, are even: they become null."""
-        good = np.array([error is None for error in self.errors], dtype=bool)
-        even = np.float32(1 / max(self.scores.shape[1], 1))
-        return self.scores if good.all() else np.where(good[:, None], self.scores, even)
+    def asked(self) -> Asked:
+        return Asked(self.keys, self.targets, self.errors, self.scores.shape[-1])
 
     @cached_property
-    def logs(self) -> NDArray[np.float64]:
-        """The log probabilities of ``whole_scores``."""
-        return log_probabilities(self.whole_scores, self.output)
-
-
-def log_probabilities(scores: NDArray[np.float32], output: Output) -> NDArray[np.float64]:
-    """float64 [n, classes]; a probability of 0 becomes −inf."""
-    exact = scores.astype(np.float64)
-    match output:
-        case "logits":
-            exact -= exact.max(axis=1, keepdims=True, initial=-np.inf)
-            shifted: NDArray[np.float64] = exact - np.log(np.exp(exact).sum(axis=1, keepdims=True))
-            return shifted
-        case "probabilities":
-            with np.errstate(divide="ignore"):
-                return np.log(exact)
-        case "log_probabilities":
-            return exact
-
-
-def check_output(scores: NDArray[np.float32], output: Output) -> str | None:
-    """Why ``scores`` cannot be what ``output`` declares, or None."""
-    if np.isnan(scores).any() or (scores == np.inf).any():
-        return "the model returned NaN or infinity"
-    if scores.shape[1] and np.isneginf(scores).all(axis=1).any():
-        return "the model returned nothing but -infinity for an image"
-    sums = scores.astype(np.float64).sum(axis=1)
-    spread = bool(((scores >= 0) & (scores <= 1)).all())
-    like_probabilities = spread and bool(np.allclose(sums, 1, atol=1e-3))
-    # Logits of few classes and images may come near a sum of 1 by chance, but not so near.
-    surely_probabilities = spread and bool(np.allclose(sums, 1, atol=1e-6))
-    if output == "probabilities" and not like_probabilities:
-        return "declared probabilities, but its outputs are not between 0 and 1 with sum 1"
-    if output == "log_probabilities" and not np.allclose(
-        np.exp(scores.astype(np.float64)).sum(axis=1), 1, atol=1e-3
-    ):
-        return "declared log_probabilities, but their exponentials do not sum to 1"
-    if output == "logits" and surely_probabilities and len(scores) and scores.shape[1] > 1:
-        return "declared logits, but its outputs are probabilities (between 0 and 1 with sum 1)"
-    return None
+    def ranked(self) -> Ranked:
+        """Of the samples without an error."""
+        good = self.asked.good
+        return rank(NUMPY, self.scores[good], self.asked.target_column[good], self.output)
 
 
 def prediction_rows(scored: Scored) -> pa.Table:
     """The rows of ``SCHEMA``. Equal scores rank by class index, the lower one first."""
-    good = np.array([error is None for error in scored.errors], dtype=bool)
-    labelled = good & np.array([target is not None for target in scored.targets], dtype=bool)
-    targets = np.array([-1 if t is None else t for t in scored.targets], dtype=np.int32)
-    classes = scored.scores.shape[1]
-    scores = scored.whole_scores
-    logs = scored.logs
-    probabilities = np.exp(logs)
-    k = min(TOP_K, classes)
-    topk = _best(scores, k)
-    rows = np.arange(len(scores))
-    safe_targets = np.clip(targets, 0, None)
-    target_scores = scores[rows, safe_targets][:, None]
-    ahead = (scores > target_scores).sum(axis=1)
-    tied_before = (
-        (scores == target_scores) & (np.arange(classes)[None, :] < safe_targets[:, None])
-    ).sum(axis=1)
+    return ranked_rows(scored.asked, scored.ranked)
+
+
+def ranked_rows(asked: Asked, ranked: Ranked) -> pa.Table:
+    """The rows of ``SCHEMA``; ``ranked`` has NumPy arrays of the samples without an error."""
+    good, targets = asked.good, asked.target_column
+    labelled = good & (targets >= 0)
     return pa.table(
         {
-            "key": pa.array(scored.keys, pa.string()),
-            "index": pa.array(rows, pa.int32()),
+            "key": pa.array(asked.keys, pa.string()),
+            "index": pa.array(np.arange(len(good)), pa.int32()),
             "target": pa.array(targets, pa.int32(), mask=targets < 0),
-            "topk": _lists(topk, good, pa.int32()),
-            "topk_prob": _lists(
-                np.take_along_axis(probabilities, topk, axis=1), good, pa.float32()
-            ),
-            "target_prob": _column(probabilities[rows, safe_targets], labelled, pa.float32()),
-            "target_rank": _column(ahead + tied_before, labelled, pa.int32()),
-            "nll": _column(-logs[rows, safe_targets], labelled, pa.float32()),
-            "sum_sq_prob": _column((probabilities**2).sum(axis=1), good, pa.float32()),
-            "error": pa.array(scored.errors, pa.string()),
+            "topk": _lists(ranked.topk, good, pa.int32()),
+            "topk_prob": _lists(ranked.topk_prob, good, pa.float32()),
+            "target_prob": _column(ranked.target_prob, good, labelled),
+            "target_rank": _column(ranked.target_rank, good, labelled),
+            "nll": _column(ranked.nll, good, labelled),
+            "sum_sq_prob": _column(ranked.sum_sq_prob, good, good),
+            "error": pa.array(asked.errors, pa.string()),
         },
-        schema=SCHEMA.with_metadata({OUTPUTS: str(classes)}),
+        schema=SCHEMA.with_metadata({OUTPUTS: str(asked.classes)}),
     )
-
-
-def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int32]:
-    """The k best classes of each row, best first; equal scores by class index, the lower first.
-
-    Scores and class indices together make integers without ties, so that a selection without a
-    full sort has one answer. Adding 0 makes −0 and 0 alike, as they are in a comparison.
-    """
-    if scores.shape[1] <= SORTED_CLASSES:
-        return np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int32)
-    classes = scores.shape[1]
-    bits = (scores + np.float32(0)).view(np.int32).astype(np.int64)
-    rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
-    falling = -(rising << 32) + np.arange(classes)
-    chosen = np.argpartition(falling, k - 1, axis=1)[:, :k]
-    order = np.argsort(np.take_along_axis(falling, chosen, axis=1), axis=1)
-    return np.take_along_axis(chosen, order, axis=1).astype(np.int32)
 
 
 def outputs_of(predictions: pa.Table) -> int | None:
@@ -171,34 +130,33 @@ def outputs_of(predictions: pa.Table) -> int | None:
     return None if said is None else int(said)
 
 
-def score_precision(classes: int) -> Literal["float16", "float32"]:
-    """In which probabilities of so many classes are kept."""
-    return "float32" if classes <= FULL_PRECISION_CLASSES else "float16"
-
-
 def score_rows(scored: Scored) -> pa.Table | None:
     """All probabilities, float32 up to 100 classes and float16 up to 1,000; none above."""
-    classes = scored.scores.shape[1]
-    if classes > KEPT_CLASSES:
+    return ranked_scores(scored.asked, scored.ranked)
+
+
+def ranked_scores(asked: Asked, ranked: Ranked) -> pa.Table | None:
+    """As ``score_rows``; ``ranked`` has NumPy arrays of the samples without an error."""
+    if asked.classes > KEPT_CLASSES:
         return None
-    width = pa.from_numpy_dtype(score_precision(classes))
-    good = np.array([error is None for error in scored.errors], dtype=bool)
-    probabilities = np.exp(scored.logs)
-    keys = pa.array(scored.keys, pa.string())
-    return pa.table({"key": keys, "probabilities": _lists(probabilities, good, width)})
+    kind = pa.from_numpy_dtype(score_precision(asked.classes))
+    keys = pa.array(asked.keys, pa.string())
+    return pa.table({"key": keys, "probabilities": _lists(ranked.probabilities, asked.good, kind)})
 
 
-def _column(values: NDArray[np.generic], valid: NDArray[np.bool_], kind: pa.DataType) -> pa.Array:
-    return pa.array(values.astype(kind.to_pandas_dtype()), kind, mask=~valid)
+def _column(
+    values: NDArray[np.generic], good: NDArray[np.bool_], valid: NDArray[np.bool_]
+) -> pa.Array:
+    """The values of the good rows among all rows; null where they are not valid."""
+    whole = np.zeros(len(good), dtype=values.dtype)
+    whole[good] = values
+    return pa.array(whole, mask=~valid)
 
 
-def _lists(values: NDArray[np.generic], valid: NDArray[np.bool_], kind: pa.DataType) -> pa.Array:
-    rows, width = values.shape
-    kept = pa.array(values[valid].astype(kind.to_pandas_dtype()).ravel(), kind)
-    lengths = np.where(valid, width, 0)
+def _lists(values: NDArray[np.generic], good: NDArray[np.bool_], kind: pa.DataType) -> pa.Array:
+    """The rows of ``values`` as lists, in the good rows among all rows; null in the others."""
+    if not len(good):
+        return pa.array([], pa.list_(kind))
+    lengths = np.where(good, values.shape[1], 0)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
-    return (
-        pa.ListArray.from_arrays(offsets, kept, mask=pa.array(~valid))
-        if rows
-        else pa.array([], pa.list_(kind))
-    )
+    return pa.ListArray.from_arrays(offsets, pa.array(values.ravel(), kind), mask=pa.array(~good))

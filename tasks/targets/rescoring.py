@@ -20,7 +20,7 @@ from tasks.metrics.tallies import TALLIED, counted_targets, tally
 from tasks.metrics.tallies_table import tallies_table
 from tasks.predictions.columns import matrix_of
 from tasks.predictions.evaluation import Evaluation
-from tasks.predictions.schema import score_precision
+from tasks.predictions.ranking import score_precision
 from tasks.stored import StoredScoring, has_scores, score_tables, slicings_of
 from tasks.tables import table_bytes
 from tasks.targets.overlay import Overlaid, OverlayCounts, TargetOverlay

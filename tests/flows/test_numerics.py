@@ -7,7 +7,7 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from conf.runtime import RuntimePlan
-from flows.numerics import AUTO_COMPILE_PIXELS, input_pixels, numerics_for
+from flows.numerics import AUTO_COMPILE_PIXELS, decoder_for, input_pixels, numerics_for
 from shards.errors import InputError
 from tasks.models.spec import Numerics, Preprocessing
 from tasks.slots.devices import Device
@@ -90,3 +90,10 @@ def test_pixels_as_the_network_gets_them(preprocessing: Preprocessing, pixels: i
         {"width": pa.array([3, 4], pa.int32()), "height": pa.array([2, 10], pa.int32())}
     )
     assert input_pixels(preprocessing, Split(5, sizes)) == pixels  # type: ignore[arg-type]
+
+
+def test_a_decoder_of_devices_is_refused_on_a_cpu() -> None:
+    runtime = RuntimePlan(decoder="nvjpeg")
+    assert decoder_for(runtime, CUDA) == "nvjpeg"
+    with pytest.raises(InputError, match=r"nvjpeg decodes on a CUDA device, and cpu:0 is none"):
+        decoder_for(runtime, CPU)

@@ -26,7 +26,7 @@ class Answering(nn.Module):
 
 def brightness(images: Tensor) -> Tensor:
     """Logits that depend on the image: its mean, times the class index."""
-    return images.mean(dim=(1, 2, 3))[:, None] * torch.arange(CLASSES)
+    return images.mean(dim=(1, 2, 3))[:, None] * torch.arange(CLASSES, device=images.device)
 
 
 def sound() -> nn.Module:

@@ -16,7 +16,8 @@ from tasks.metrics.calibration import FIXED_POINT, Bins
 from tasks.metrics.tallies import BATCH_ROWS, TALLIED, Sum, Tallies, ahead, batched, merge, tally
 from tasks.metrics.tallies_table import tallies_of_table, tallies_table
 from tasks.predictions.columns import first_of
-from tasks.predictions.schema import SCHEMA, TOP_K
+from tasks.predictions.ranking import TOP_K
+from tasks.predictions.schema import SCHEMA
 from tests.tasks.metrics.made_by_hand import favouring, rows_of, unhurried
 
 CLASSES = 7

@@ -49,3 +49,18 @@ def test_layers_of_two_lanes_in_one_slot() -> None:
 
 def test_nothing_done_has_no_share() -> None:
     assert {layer.share for layer in layers(NOTHING, 0, 0)} == {None}
+
+
+def test_a_stage_inside_another_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.0, 3.0, 4.0, 6.0, 7.0, 8.0, 9.0])
+    monkeypatch.setattr("tasks.models.cost.perf_counter", lambda: next(clock))
+    watch = Stopwatch()
+    with watch.timed("forward"):
+        with watch.timed("rank"):
+            pass
+        with watch.timed("rank"):
+            pass
+    with watch.timed("decode"):
+        pass
+    cost = watch.cost(1)
+    assert (cost.forward, cost.rank, cost.decode) == (3, 4, 1)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from tasks.models.adapter import ModuleAdapter
 from tasks.models.mapped import MappedAdapter
 from tasks.models.spec import Output
-from tasks.predictions.schema import Scored, check_output, log_probabilities, prediction_rows
+from tasks.predictions.ranking import check_output, log_probabilities
+from tasks.predictions.schema import Scored, prediction_rows
 
 BACKGROUND = (None, 2, 0, 1)
 

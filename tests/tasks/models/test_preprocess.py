@@ -11,7 +11,8 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from tasks.models.preprocess import UndecodableImageError, normalise, to_input
+from tasks.models.decoding import UndecodableImageError
+from tasks.models.preprocess import normalise, to_input
 from tasks.models.spec import Preprocessing
 from tests.support.shared_data import SHARED, needs_shared
 
@@ -26,7 +27,8 @@ DECODERS = ("pil", "torchvision")
 DECODE = """
 import sys
 from pathlib import Path
-from tasks.models.preprocess import UndecodableImageError, to_input
+from tasks.models.decoding import UndecodableImageError
+from tasks.models.preprocess import to_input
 from tasks.models.spec import Preprocessing
 
 try:

@@ -69,6 +69,13 @@ def test_npy_and_parquet_in_any_order_are_equal(split: ShardedSplit, tmp_path: P
     assert rows(one, split)["target"].to_pylist() == split.samples["target"].to_pylist()
 
 
+def test_scores_of_many_classes_in_double_precision(split: ShardedSplit, tmp_path: Path) -> None:
+    scores = np.random.default_rng(2).normal(size=(split.samples.num_rows, 120))
+    found = read_imported(npy(tmp_path, scores), None, "logits", split.samples, 120)
+    expected = np.argsort(-scores, axis=1)[:, :5]
+    assert rows(found, split)["topk"].to_pylist() == expected.tolist()
+
+
 def test_more_keys_than_the_dataset_has_do_no_harm(split: ShardedSplit, tmp_path: Path) -> None:
     scores = logits(split)
     keys = split.samples["key"].to_pylist()

@@ -9,15 +9,8 @@ from hypothesis.extra import numpy as arrays
 from scipy.special import log_softmax, softmax
 
 from tasks.models.spec import Output
-from tasks.predictions.schema import (
-    SCHEMA,
-    TOP_K,
-    Scored,
-    check_output,
-    log_probabilities,
-    prediction_rows,
-    score_rows,
-)
+from tasks.predictions.ranking import TOP_K
+from tasks.predictions.schema import SCHEMA, Scored, prediction_rows, score_rows
 
 unhurried = settings(deadline=None, max_examples=60)
 # Few distinct values, so that there are many ties.
@@ -41,23 +34,6 @@ def scored(
         scores=scores.astype(np.float32),
         errors=[None] * n if errors is None else errors,
         output=output,
-    )
-
-
-@unhurried
-@given(logits)
-def test_log_probabilities_are_those_of_scipy(scores: np.ndarray) -> None:
-    expected = log_softmax(scores.astype(np.float64), axis=1)
-    assert log_probabilities(scores, "logits") == pytest.approx(expected, abs=1e-12)
-    logs = expected.astype(np.float32)
-    assert log_probabilities(logs, "log_probabilities") == pytest.approx(logs, abs=0)
-    assert log_probabilities(np.exp(logs), "probabilities") == pytest.approx(expected, abs=1e-5)
-
-
-def test_large_logits_do_not_overflow() -> None:
-    scores = np.array([[1e30, 0, -1e30], [-1e30, -1e30, -1e30]], dtype=np.float32)
-    assert np.exp(log_probabilities(scores, "logits")) == pytest.approx(
-        np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]])
     )
 
 
@@ -176,42 +152,6 @@ def test_a_target_beyond_the_classes_is_refused_by_key(
 
 
 @pytest.mark.parametrize(
-    ("scores", "output", "fault"),
-    [
-        ([[2.0, -1.0]], "logits", None),
-        ([[2.0, -np.inf]], "logits", None),
-        ([[0.2, 0.3], [0.5, 0.5]], "logits", None),
-        ([[0.2, 0.8], [0.5, 0.5]], "logits", "outputs are probabilities"),
-        ([[1.0], [1.0]], "logits", None),  # of one class nothing can be said
-        ([[2.0, 1.0], [-np.inf, -np.inf]], "logits", "nothing but -infinity"),
-        ([[-np.inf, -np.inf]], "probabilities", "nothing but -infinity"),
-        ([[-np.inf], [0.0]], "log_probabilities", "nothing but -infinity"),
-        ([[0.2, 0.8], [1.0, 0.0]], "probabilities", None),
-        ([[0.2, 0.7]], "probabilities", "sum 1"),
-        ([[1.5, -0.5]], "probabilities", "between 0 and 1"),
-        ([[np.log(0.2), np.log(0.8)], [0.0, -np.inf]], "log_probabilities", None),
-        ([[0.2, 0.8]], "log_probabilities", "exponentials"),
-        ([[np.nan, 0.8]], "logits", "NaN or infinity"),
-        ([[np.inf, 0.8]], "log_probabilities", "NaN or infinity"),
-    ],
-)
-def test_scores_are_checked_against_what_the_model_declares(
-    scores: list[list[float]], output: Output, fault: str | None
-) -> None:
-    found = check_output(np.array(scores, dtype=np.float32), output)
-    if fault is None:
-        assert found is None
-    else:
-        assert found is not None
-        assert fault in found
-
-
-@pytest.mark.parametrize("output", ["logits", "probabilities", "log_probabilities"])
-def test_of_no_scores_nothing_is_wrong(output: Output) -> None:
-    assert check_output(np.zeros((0, 3), dtype=np.float32), output) is None
-
-
-@pytest.mark.parametrize(
     ("classes", "width", "tolerance"), [(100, "float", 1e-7), (101, "halffloat", 1e-3)]
 )
 def test_full_scores_are_kept_as_probabilities(classes: int, width: str, tolerance: float) -> None:
@@ -230,16 +170,3 @@ def test_full_scores_are_kept_as_probabilities(classes: int, width: str, toleran
 def test_full_scores_of_many_classes_are_not_kept() -> None:
     assert score_rows(scored(np.zeros((1, 1_000)))) is not None
     assert score_rows(scored(np.zeros((1, 1_001)))) is None
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from([65, 100, 1000]), st.sampled_from([2, 5, 10**6]))
-def test_a_selection_is_the_head_of_a_stable_sort(seed: int, classes: int, levels: int) -> None:
-    """Few levels make many ties; a half of them below zero, some minus zero or minus infinity."""
-    drawn = np.random.default_rng(seed)
-    scores = (drawn.integers(-levels, levels, (7, classes)) / levels).astype(np.float32)
-    scores[drawn.random(scores.shape) < 0.05] = np.float32(-0.0)
-    scores[drawn.random(scores.shape) < 0.05] = -np.inf
-    scored = Scored([str(i) for i in range(7)], [0] * 7, scores, [None] * 7, "logits")
-    expected = np.argsort(-scores, axis=1, kind="stable")[:, :TOP_K]
-    assert prediction_rows(scored)["topk"].to_pylist() == expected.tolist()

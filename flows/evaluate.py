@@ -12,10 +12,10 @@ from conf.runtime import RuntimePlan
 from flows.build_shards import shards_of
 from flows.find_copies import find_training
 from flows.numerics import numerics_for
-from flows.predict import predict
+from flows.predict import discard_damaged, predict
 from flows.runners import combined
 from flows.states import MORE_TIME, fault_state, final_state
-from shards.errors import InputError, NightmarkError
+from shards.errors import InputError, NightmarkError, ShardError
 from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.aggregate import aggregate
@@ -36,7 +36,7 @@ from tasks.models.spec import ResolvedModel, run_name
 from tasks.night import Outcome, OutcomeState, SkippedNote, Work, judged_state
 from tasks.night_words import ended
 from tasks.predictions.ranking import KEPT_CLASSES
-from tasks.predictions.store import DamagedPredictionsError, PredictionStore
+from tasks.predictions.store import PredictionStore
 from tasks.quick import quick_look
 from tasks.records import Pair
 from tasks.slots.devices import Device, find_devices
@@ -105,29 +105,26 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None, quick: int 
     run = inference_run(plan.runtime, pair, model, whole, devices[0])
     asked = asked_for(plan, pair, whole.manifest.classes, whole.samples)
     split, look = (whole, None) if quick is None else quick_look(whole, quick, dataset.order)
-    work = Work()
-    while True:
-        # Imported scores are compared with the labels of the whole, and cost next to nothing.
-        done, errors = predict(
-            whole if run.model.is_imported else split, run, devices, plan.runtime
-        )
-        work = work.followed_by(done)
+    # Imported scores are compared with the labels of the whole, and cost next to nothing.
+    predicted = whole if run.model.is_imported else split
+    work, errors = predict(predicted, run, devices, plan.runtime)
+    if errors:
+        return outcome_of(combined(errors), pair, work)
+    try:
+        scoring = aggregate(split, run, asked.overlay, asked.spec)
+    except ShardError as error:
+        damaged = discard_damaged(split, run, error)
+        again, errors = predict(predicted, run, devices, plan.runtime)
+        work = work.followed_by(Work(damaged=damaged)).followed_by(again)
         if errors:
             return outcome_of(combined(errors), pair, work)
-        try:
-            scoring = aggregate(split, run, asked.overlay, asked.spec)
-        except DamagedPredictionsError as error:
-            if work.damaged > len(split.manifest.shardlist):
-                raise  # what is written here does not last
-            get_run_logger().warning("%s; this is done now", error)
-            run.predictions.discard(error.shard)
-            work = work.followed_by(Work(damaged=1))
-        else:
-            outcome = _judge(plan, split, run, scoring, work)
-            skipped = tuple(SkippedNote(**e.model_dump()) for e in whole.manifest.skipped)
-            return outcome.model_copy(
-                update={"quick": look, "skipped": skipped, "samples": whole.manifest.samples}
-            )
+        # If it fails again, what is written here does not last.
+        scoring = aggregate(split, run, asked.overlay, asked.spec)
+    outcome = _judge(plan, split, run, scoring, work)
+    skipped = tuple(SkippedNote(**e.model_dump()) for e in whole.manifest.skipped)
+    return outcome.model_copy(
+        update={"quick": look, "skipped": skipped, "samples": whole.manifest.samples}
+    )
 
 
 def inference_run(

@@ -9,6 +9,7 @@ from conf.runtime import RuntimePlan
 from flows.moving import Moving
 from flows.numerics import input_pixels
 from flows.runners import gather, group_size, groups
+from shards.errors import ShardError
 from shards.reader import Shard, ShardedSplit
 from tasks.deadline import DeadlineError, too_late
 from tasks.import_predictions import import_predictions
@@ -73,6 +74,20 @@ def predict(
         setup=setup_words(run.numerics, run.batch_size, len(devices), devices[0].threads),
     )
     return work, errors
+
+
+def discard_damaged(split: ShardedSplit, run: InferenceRun, error: ShardError) -> int:
+    """Remove all predictions of the split that cannot be read, so that they are computed again.
+
+    How many there were; raises ``error``, which led here, if there is none.
+    """
+    damaged = run.predictions.unreadable(split.shards())
+    if not damaged:
+        raise error
+    get_run_logger().warning("%s; this is done now, for %d shards", error, len(damaged))
+    for shard in damaged:
+        run.predictions.discard(shard)
+    return len(damaged)
 
 
 def _infer(

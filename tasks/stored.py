@@ -16,7 +16,7 @@ from tasks.metrics.spec import ScoringSpec
 from tasks.metrics.summary import METRICS_REVISION
 from tasks.night import Night, Outcome
 from tasks.predictions.evaluation import Evaluation
-from tasks.predictions.schema import SCHEMA
+from tasks.predictions.schema import SCHEMA, SCORE_COLUMNS
 from tasks.tables import read_table, read_table_of
 
 REFERENCE_FORM = "write DATASET/SPLIT/MODEL, or DATASET/SPLIT/MODEL@ID of a night or an evaluation"
@@ -192,7 +192,7 @@ def score_tables(store: Store, evaluation: Evaluation) -> Iterator[pa.Table]:
     scores = evaluation.pair.name.scores(evaluation.run)
     for path in evaluation.predictions:
         kept = scores + path.removeprefix(predictions)
-        yield read_table(store, kept, columns=("key", "probabilities"))
+        yield read_table(store, kept, columns=SCORE_COLUMNS)
 
 
 def has_scores(store: Store, evaluation: Evaluation) -> bool:

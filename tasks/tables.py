@@ -32,7 +32,7 @@ def read_table(
         )
     except FileNotFoundError as error:
         raise ShardError(f"{where} is missing; {advice}") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # names that are no UTF-8
         raise ShardError(
             f"{where} is not readable ({str(error).partition(NEWLINE)[0]}); remove the file and "
             f"{advice}"

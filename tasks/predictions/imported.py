@@ -37,7 +37,7 @@ class ImportedScores:
         return Scored(
             keys=keys,
             targets=shard.rows["target"].to_pylist(),
-            scores=self.scores[rows].astype(np.float32),
+            scores=self.scores[rows],
             errors=[None] * len(keys),
             output=self.output,
         )

@@ -30,6 +30,9 @@ SCHEMA = pa.schema(
 )
 
 
+SCORE_COLUMNS = ("key", "probabilities")
+
+
 @dataclass(frozen=True)
 class Asked:
     """The samples of a shard, in their order, and which of them could not be predicted.
@@ -71,12 +74,13 @@ class Scored:
 
     Attributes:
         keys, targets, errors: as in ``Asked``.
-        scores: float32 [n, classes] as ``output`` declares; rows of failed samples are ignored.
+        scores: [n, classes] as ``output`` declares, ranked as float32; rows of failed samples are
+            ignored.
     """
 
     keys: Sequence[str]
     targets: Sequence[int | None]
-    scores: NDArray[np.float32]
+    scores: NDArray[np.floating]
     errors: Sequence[str | None]
     output: Output
 
@@ -95,7 +99,8 @@ class Scored:
     def ranked(self) -> Ranked:
         """Of the samples without an error."""
         good = self.asked.good
-        return rank(NUMPY, self.scores[good], self.asked.target_column[good], self.output)
+        scores = self.scores[good].astype(np.float32, copy=False)
+        return rank(NUMPY, scores, self.asked.target_column[good], self.output)
 
 
 def prediction_rows(scored: Scored) -> pa.Table:
@@ -141,7 +146,7 @@ def ranked_scores(asked: Asked, ranked: Ranked) -> pa.Table | None:
         return None
     kind = pa.from_numpy_dtype(score_precision(asked.classes))
     keys = pa.array(asked.keys, pa.string())
-    return pa.table({"key": keys, "probabilities": _lists(ranked.probabilities, asked.good, kind)})
+    return pa.table([keys, _lists(ranked.probabilities, asked.good, kind)], SCORE_COLUMNS)
 
 
 def _column(

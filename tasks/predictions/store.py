@@ -13,7 +13,8 @@ from shards.errors import ShardError
 from shards.reader import Shard
 from shards.store import Store
 from tasks.layout import PairName, shard_file
-from tasks.predictions.schema import SCHEMA
+from tasks.predictions.schema import SCHEMA, SCORE_COLUMNS
+from tasks.tables import read_table
 
 REPEATED = ("target", "topk.list.element", "target_rank", "error")
 PROBABILITIES = ("topk_prob.list.element", "target_prob", "nll", "sum_sq_prob")
@@ -22,15 +23,6 @@ than reading what it saves."""
 
 MAGIC = b"PAR1"
 """How a whole Parquet file ends."""
-
-
-class DamagedPredictionsError(ShardError):
-    """Predictions that are there cannot be read; they can be computed again."""
-
-    def __init__(self, message: str, shard: str) -> None:
-        super().__init__(message)
-        self.shard = shard
-        """The digest of the shard."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +50,28 @@ class PredictionStore:
         there = self._there()
         return [s for s in shards if _name(s) in there and not self._is_whole(s)]
 
-    def discard(self, shard: str) -> None:
-        """Remove the unreadable predictions of the shard with this digest: they are missing now."""
-        with suppress(FileNotFoundError):
-            self.store.remove(f"{self.pair.predictions(self.run)}/{shard_file(shard)}")
+    def unreadable(self, shards: Sequence[Shard]) -> list[Shard]:
+        """The shards of which predictions or scores are there, but damaged or of other samples.
+
+        Reads every byte of them.
+        """
+        return [shard for shard in shards if not self._is_readable(shard)]
+
+    def discard(self, shard: Shard) -> None:
+        """Remove what is there of a shard: it is missing now."""
+        for path in (self.path(shard), self.scores_path(shard)):
+            with suppress(FileNotFoundError):
+                self.store.remove(path)
+
+    def _is_readable(self, shard: Shard) -> bool:
+        try:
+            self.read(shard)
+            if self.store.exists(self.scores_path(shard)):
+                scores = read_table(self.store, self.scores_path(shard), columns=SCORE_COLUMNS)
+                return bool(scores["key"].equals(shard.rows["key"]))
+        except ShardError:
+            return not self.store.exists(self.path(shard))
+        return True
 
     def _there(self) -> set[str]:
         there = set(self.store.names(self.pair.predictions(self.run)))
@@ -92,7 +102,10 @@ class PredictionStore:
         if predictions["key"].to_pylist() != shard.rows["key"].to_pylist():
             raise ValueError(f"the predictions are not those of {shard.entry.url}")
         if self.keep_scores and scores is not None:
-            self.store.publish(self.scores_path(shard), _parquet(scores, compression="zstd"))
+            self.store.publish(
+                self.scores_path(shard),
+                _parquet(scores, compression="zstd", write_page_checksum=True),
+            )
         rows = predictions.cast(SCHEMA.with_metadata(predictions.schema.metadata))
         self.store.publish(self.path(shard), prediction_bytes(rows))
 
@@ -100,8 +113,7 @@ class PredictionStore:
         """The predictions of a shard: its key and these columns.
 
         Raises:
-            DamagedPredictionsError: there, but not readable.
-            ShardError: missing, or not of this shard.
+            ShardError: missing, not readable, or not of this shard.
         """
         path = self.path(shard)
         where = self.store.locate(path)
@@ -113,11 +125,10 @@ class PredictionStore:
             ) from error
         try:
             table = rows_of(file, tuple(dict.fromkeys(("key", *columns))))
-        except (pa.ArrowException, OSError) as error:
-            raise DamagedPredictionsError(
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise ShardError(
                 f"predictions {where} are not readable ({error}); "
-                f"run the evaluation again, which computes them anew",
-                shard.entry.sha256,
+                f"run the evaluation again, which computes them anew"
             ) from error
         if table is None or not table["key"].equals(shard.rows["key"]):
             raise ShardError(

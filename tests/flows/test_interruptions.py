@@ -98,15 +98,21 @@ def test_damaged_predictions_are_computed_again(
     run()
     before = metrics(root)
     files = {path: path.read_bytes() for path in sorted(root.glob("predictions/**/*.parquet"))}
+    scores = {path: path.read_bytes() for path in sorted(root.glob("scores/**/*.parquet"))}
     empty, half, flipped, _ = files
     empty.write_bytes(b"")
     half.write_bytes(files[half][:500])
     flipped.write_bytes(files[flipped][:100] + b"\xff" + files[flipped][101:])
     assert files[flipped] != flipped.read_bytes()
+    # Of the fourth shard, whose predictions are whole, a probability.
+    altered = max(scores)
+    middle = len(scores[altered]) // 3
+    altered.write_bytes(scores[altered][:middle] + b"\xff\x00" + scores[altered][middle + 2 :])
     assert nightmark("night", PLAN) == 0
     printed = capsys.readouterr().out
-    assert "3 of them were there, but damaged, and were computed again." in printed
+    assert "4 of them were there, but damaged, and were computed again." in printed
     assert {path: path.read_bytes() for path in files} == files
+    assert {path: path.read_bytes() for path in scores} == scores
     assert metrics(root) == before
 
 

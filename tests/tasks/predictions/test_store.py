@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from shards.errors import ShardError
 from shards.reader import Shard, ShardedSplit
@@ -15,6 +17,7 @@ from shards.store import Store
 from tasks.layout import PairName, SplitName
 from tasks.predictions.schema import SCHEMA, Scored, prediction_rows, score_rows
 from tasks.predictions.store import PredictionStore
+from tasks.tables import read_table
 from tests.shards.made import FOLDER, build, made_source
 
 PAIR = PairName(SplitName("made", "test"), "m")
@@ -112,9 +115,10 @@ def test_what_is_cut_short_is_missing(
     assert there.missing(shards) == there.cut_short(shards) == [shards[1]]
     write(there, shards[1])
     assert there.missing(shards) == []
-    there.discard(shards[0].entry.sha256)
+    there.discard(shards[0])
     assert (there.missing(shards), there.cut_short(shards)) == ([shards[0]], [])
-    there.discard(shards[0].entry.sha256)
+    assert not store.exists(there.scores_path(shards[0]))
+    there.discard(shards[0])
 
 
 def test_what_a_killed_writer_left_is_nobodys_predictions(
@@ -248,3 +252,25 @@ def test_an_altered_probability_is_found(store: Store, split: ShardedSplit) -> N
     file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     with pytest.raises(ShardError, match=r"not readable \(.*CRC.*run the evaluation again"):
         to.read(shard)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sampled_from(["predictions", "scores"]), st.floats(0, 1), st.integers(1, 255))
+def test_an_altered_byte_is_found_or_does_no_harm(
+    store: Store, split: ShardedSplit, folder: str, where: float, change: int
+) -> None:
+    """Some bytes of a file are read by nobody, such as statistics; all others are looked after."""
+    there, shards = predictions(store), split.shards()
+    for shard in shards:
+        write(there, shard)
+    assert there.unreadable(shards) == []
+    path = there.path(shards[1]) if folder == "predictions" else there.scores_path(shards[1])
+    file = local(store, path)
+    whole = pq.read_table(file, partitioning=None)
+    content = bytearray(file.read_bytes())
+    content[int(where * (len(content) - 1))] ^= change
+    file.write_bytes(content)
+    if there.unreadable(shards) != [shards[1]]:
+        assert read_table(store, path).equals(whole)

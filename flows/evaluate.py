@@ -111,7 +111,7 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None, quick: int 
     if errors:
         return outcome_of(combined(errors), pair, work)
     try:
-        scoring = aggregate(split, run, asked.overlay, asked.spec)
+        outcome = _judge(plan, split, run, aggregate(split, run, asked.overlay, asked.spec))
     except ShardError as error:
         damaged = discard_damaged(split, run, error)
         again, errors = predict(predicted, run, devices, plan.runtime)
@@ -119,11 +119,15 @@ def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None, quick: int 
         if errors:
             return outcome_of(combined(errors), pair, work)
         # If it fails again, what is written here does not last.
-        scoring = aggregate(split, run, asked.overlay, asked.spec)
-    outcome = _judge(plan, split, run, scoring, work)
+        outcome = _judge(plan, split, run, aggregate(split, run, asked.overlay, asked.spec))
     skipped = tuple(SkippedNote(**e.model_dump()) for e in whole.manifest.skipped)
     return outcome.model_copy(
-        update={"quick": look, "skipped": skipped, "samples": whole.manifest.samples}
+        update={
+            "work": work,
+            "quick": look,
+            "skipped": skipped,
+            "samples": whole.manifest.samples,
+        }
     )
 
 
@@ -146,9 +150,7 @@ def inference_run(
     )
 
 
-def _judge(
-    plan: Plan, split: ShardedSplit, run: InferenceRun, scoring: Scoring, work: Work
-) -> Outcome:
+def _judge(plan: Plan, split: ShardedSplit, run: InferenceRun, scoring: Scoring) -> Outcome:
     """Figures → against the baseline → findings → verdicts → what becomes of the pair."""
     store, pair = split.store, scoring.pair.name
     reference = compare_with_baseline(store, scoring)
@@ -165,7 +167,6 @@ def _judge(
         evaluation=scoring.evaluation,
         comparison=note,
         verdicts=verdicts,
-        work=work,
         preprocessing=str(run.model.preprocessing),
         fingerprint=run.model.fingerprint,
         dataset_version=split.version,

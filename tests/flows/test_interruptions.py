@@ -10,8 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
 
+from conf.loading import load
+from conf.plan import Plan
+from flows import runners
+from flows.evaluate import evaluate
 from flows.nightly import nightly
 from flows.returned import taken
 from tasks.night import Night
@@ -30,16 +39,22 @@ def metrics(root: Path) -> bytes:
     return path.read_bytes()
 
 
+def predictions(root: Path) -> dict[Path, bytes]:
+    """Every file of predictions and scores, by its place under the root."""
+    found = [*root.glob("predictions/**/*.parquet"), *root.glob("scores/**/*.parquet")]
+    return {path.relative_to(root): path.read_bytes() for path in found}
+
+
 def hidden(root: Path) -> list[Path]:
     return [path for path in root.rglob(".*") if path.is_file()]
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The metrics of the plan where nothing goes wrong."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifact root of the plan where nothing goes wrong."""
     other = tmp_path_factory.mktemp("undisturbed")
     run(f"runtime.root={other}")
-    return metrics(other)
+    return other
 
 
 def faulty(factory: str, folder: Path, **arguments: str) -> str:
@@ -92,6 +107,60 @@ def test_outputs_that_are_none_make_the_pair_unusable(
     assert not hidden(root)
 
 
+def test_damaged_shards_are_named_and_cost_no_other(
+    root: Path, undisturbed: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One is deleted, one cut short, of one a byte is altered."""
+    assert nightmark("shard", PLAN) == 0
+    deleted, cut, altered, whole = sorted(root.glob("shards/cifar10/test/*/*.tar"))
+    deleted.unlink()
+    cut.write_bytes(cut.read_bytes()[:-2000])
+    altered.write_bytes(altered.read_bytes()[:4000] + b"\x5a" + altered.read_bytes()[4001:])
+    capsys.readouterr()
+    words = ("evaluate", PLAN, "--dataset", "cifar10", "--model", "resnet8")
+    assert nightmark(*words) == 3
+    printed = capsys.readouterr().out
+    assert all(tar.name in printed for tar in (deleted, cut, altered))
+    assert whole.name not in printed
+    assert len(list(root.glob("predictions/**/*.parquet"))) == 1
+    assert predictions(root).items() <= predictions(undisturbed).items()
+    assert not list(root.glob("scorings/**/*"))
+    assert not hidden(root)
+    shutil.rmtree(whole.parent)
+    assert nightmark(*words) == 0
+    assert "reused 1." in capsys.readouterr().out
+    assert predictions(root) == predictions(undisturbed)
+    assert metrics(root) == metrics(undisturbed)
+
+
+def test_many_shards_make_few_tasks_also_where_all_are_computed_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "MAX_TASKS", 3)
+    work = load(PLAN, ["runtime.samples_per_shard=1", "runtime.shards_per_task=1"])
+    assert names_of_tasks(work).count("infer") == 3
+    files = list(root.glob("predictions/**/*.parquet"))
+    assert len(files) == 20
+    for path in files:
+        content = path.read_bytes()
+        path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+    again = names_of_tasks(work)
+    assert again.count("infer") == 3
+    assert again.count("aggregate") == 2
+
+
+def names_of_tasks(work: Plan) -> list[str]:
+    """The task runs of one evaluation, as the server counts them."""
+    state = evaluate(work, "cifar10", "resnet8", return_state=True)
+    with get_client(sync_client=True) as client:
+        found = client.read_task_runs(
+            flow_run_filter=FlowRunFilter(
+                id=FlowRunFilterId(any_=[state.state_details.flow_run_id])
+            )
+        )
+    return [str(task.name).split()[0] for task in found]
+
+
 def test_damaged_predictions_are_computed_again(
     root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,7 +187,7 @@ def test_damaged_predictions_are_computed_again(
 
 def test_a_full_disk_keeps_what_is_whole(
     small_disk: Path,
-    undisturbed: bytes,
+    undisturbed: Path,
     nightmark: Command,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -136,12 +205,14 @@ def test_a_full_disk_keeps_what_is_whole(
     assert "cannot be written (No space left on device); what was finished before" in printed
     assert not hidden(root)
     assert not list(root.glob("scorings/**/*"))
+    assert predictions(root).items() <= predictions(undisturbed).items(), "what is there is whole"
     filler.unlink()
     assert nightmark(*words) == 0
-    assert metrics(root) == undisturbed
+    assert predictions(root) == predictions(undisturbed)
+    assert metrics(root) == metrics(undisturbed)
 
 
-def test_two_runs_at_once_end_alike(root: Path, undisturbed: bytes) -> None:
+def test_two_runs_at_once_end_alike(root: Path, undisturbed: Path) -> None:
     nights: list[Night] = []
     threads = [
         threading.Thread(
@@ -154,7 +225,7 @@ def test_two_runs_at_once_end_alike(root: Path, undisturbed: bytes) -> None:
     for thread in threads:
         thread.join()
     assert [night.state for night in nights] == ["passed", "passed"]
-    assert metrics(root) == undisturbed
+    assert metrics(root) == metrics(undisturbed)
     assert not hidden(root)
 
 

@@ -1,6 +1,7 @@
 """Model factories for the tests of the engine and of the slots; children import them by name."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -118,6 +119,21 @@ def hungry(most: int, error: str = "OutOfMemoryError") -> nn.Module:
             if error == "OutOfMemoryError":
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        return brightness(images)
+
+    return Answering(answer)
+
+
+def limited(megabytes: int, each: int) -> nn.Module:
+    """Its process may take so many megabytes more than it has, and ``each`` image needs some."""
+
+    def answer(images: Tensor) -> Tensor:
+        if images.any():
+            if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+                pages = int(Path("/proc/self/statm").read_text().split()[0])
+                most = pages * resource.getpagesize() + (megabytes << 20)
+                resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+            torch.empty(len(images) * each << 20, dtype=torch.uint8)
         return brightness(images)
 
     return Answering(answer)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.evaluating import WORDS
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -24,6 +26,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start ``nightmark WORDS`` in an empty working directory; killed at the end of the test."""
+    yield from starting(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifact root of the evaluation that other tests disturb."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    for start in starting(folder):
+        running = start(*WORDS)
+        printed, _ = running.communicate()
+        assert running.returncode == 1, printed
+    return folder / "root"
+
+
+def starting(tmp_path: Path) -> Iterator[Start]:
+    """What starts commands in a folder, and ends them when it is done with."""
     running: list[subprocess.Popen[str]] = []
 
     def begin(*words: object, **environment: str) -> "subprocess.Popen[str]":

@@ -10,20 +10,20 @@ import pytest
 
 from tests.support.shared_data import needs_shared
 from tests.system.conftest import Start
+from tests.system.evaluating import SHARDS, WORDS, predictions, results
 
 PLANS = Path(__file__).parents[1] / "plans"
-WORDS = ("evaluate", PLANS / "shared.yaml", "--dataset", "cifar10", "--model", "resnet20")
-SIZES = ("--set", "runtime.samples_per_shard=500", "--set", "runtime.shards_per_task=2")
 
 
 @needs_shared
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 3), (signal.SIGTERM, 143)])
 def test_an_interruption_ends_soon_and_keeps_what_is_finished(
-    start: Start, tmp_path: Path, stop: signal.Signals, code: int
+    start: Start, tmp_path: Path, undisturbed: Path, stop: signal.Signals, code: int
 ) -> None:
-    running = start(*WORDS, *SIZES)
+    root = tmp_path / "root"
+    running = start(*WORDS)
     deadline = time.monotonic() + 300
-    while not list(tmp_path.glob("root/predictions/**/*.parquet")) and time.monotonic() < deadline:
+    while not predictions(root) and time.monotonic() < deadline:
         assert running.poll() is None, running.communicate()[0]
         time.sleep(0.1)
     if stop == signal.SIGINT:
@@ -35,13 +35,17 @@ def test_an_interruption_ends_soon_and_keeps_what_is_finished(
     assert running.returncode == code, printed
     assert "ed; what is finished is kept, run again for the rest" in printed
     assert "Traceback" not in printed
-    assert list(tmp_path.glob("root/predictions/**/*.parquet"))
-    assert not list(tmp_path.glob("root/scorings/**/*.json"))
-    assert not [path for path in (tmp_path / "root").rglob(".*") if path.is_file()]
+    assert 0 < len(predictions(root)) < SHARDS
+    assert results(root).items() < results(undisturbed).items(), "what is there is whole"
+    assert not [path for path in root.rglob(".*") if path.is_file()]
     deadline = time.monotonic() + 20
     while members(running.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not members(running.pid), "neither server nor engine is left behind"
+    again = start(*WORDS)
+    printed, _ = again.communicate()
+    assert again.returncode == 1, printed
+    assert results(root) == results(undisturbed)
 
 
 def members(group: int) -> list[str]:

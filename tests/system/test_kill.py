@@ -9,31 +9,15 @@ import pytest
 
 from tests.support.shared_data import needs_shared
 from tests.system.conftest import Start
-
-PLAN = Path(__file__).parents[1] / "plans" / "shared.yaml"
-WORDS = ("evaluate", PLAN, "--dataset", "cifar10", "--model", "resnet20")
-SIZES = ("--set", "runtime.samples_per_shard=500", "--set", "runtime.shards_per_task=2")
-SHARDS = 20
-
-
-def predictions(root: Path) -> list[Path]:
-    return sorted(root.glob("predictions/**/*.parquet"))
-
-
-def metrics(root: Path) -> bytes:
-    (path,) = root.glob("scorings/**/metrics.json")
-    return path.read_bytes()
+from tests.system.evaluating import PLAN, SHARDS, WORDS, predictions, results
 
 
 @needs_shared
-def test_a_killed_evaluation_goes_on_where_it_was(start: Start, tmp_path: Path) -> None:
-    undisturbed = tmp_path / "undisturbed"
-    first = start(*WORDS, *SIZES, NIGHTMARK_ROOT=str(undisturbed))
-    printed, _ = first.communicate()
-    assert first.returncode == 1, printed
-
+def test_a_killed_evaluation_goes_on_where_it_was(
+    start: Start, tmp_path: Path, undisturbed: Path
+) -> None:
     root = tmp_path / "root"
-    victim = start(*WORDS, *SIZES)
+    victim = start(*WORDS)
     deadline = time.monotonic() + 300
     while len(predictions(root)) < 3 and time.monotonic() < deadline:
         assert victim.poll() is None, victim.communicate()[0]
@@ -45,7 +29,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(start: Start, tmp_path: Path) 
     assert not list(root.glob("scorings/**/*.json"))
     written = {path: path.stat().st_mtime_ns for path in left}
 
-    again = start(*WORDS, *SIZES)
+    again = start(*WORDS)
     printed, _ = again.communicate()
     assert again.returncode == 1, printed
     computed = re.search(r"Computed (\d+) shards .* reused (\d+)", printed)
@@ -55,7 +39,7 @@ def test_a_killed_evaluation_goes_on_where_it_was(start: Start, tmp_path: Path) 
     assert reused == len(left)
     assert int(computed.group(1)) == SHARDS - reused
     assert {path: path.stat().st_mtime_ns for path in left} == written
-    assert metrics(root) == metrics(undisturbed)
+    assert results(root) == results(undisturbed)
 
 
 @needs_shared

@@ -142,6 +142,30 @@ def test_a_process_that_is_lost_at_work_costs_no_shard(split: ShardedSplit, tmp_
         assert not slot.is_lost
 
 
+def test_a_process_without_memory_for_a_batch_halves_it(
+    split: ShardedSplit, tmp_path: Path
+) -> None:
+    """The limit is the system's: three images at once are too much for it, two are not.
+
+    It is of addresses, of which Arrow alone reserves a thousand megabytes.
+    """
+    needs = {"megabytes": 6000, "each": 2200}
+    with slot_pool((CPU,)) as pool, pool.borrow() as slot:
+        work = job(split, "limited", tmp_path, shard=1, arguments=needs)
+        assert work.shard.rows.num_rows == 3
+        found = slot.predict(work)
+        child = child_of(slot)
+        assert [told.split(";")[0] for told in found.news] == [
+            "model limited: out of memory at 4 images"
+        ]
+        later = slot.predict(job(split, "limited", tmp_path, shard=2, arguments=needs))
+        assert later.news == ()
+        assert child_of(slot) == child, "nothing was lost"
+    sound = job(split, "sound", tmp_path, shard=1)
+    here = Engine.load(sound.model, EXACT, "cpu").predict(sound.shard.read(), 10, 4, 1)
+    assert found.predictions.equals(here.predictions)
+
+
 def test_a_closed_pool_interrupts_the_shard_in_hand(split: ShardedSplit, tmp_path: Path) -> None:
     """What Ctrl-C and SIGTERM do to the threads of a flow."""
     marker = tmp_path / "pid"

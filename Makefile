@@ -13,7 +13,7 @@ ui: $(VENV)/.demo
 	$(BIN)/nightmark ui
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not system and not gpu"
+	$(BIN)/python -m pytest -n 2 -m "not system and not gpu"
 
 test-system: $(VENV)/.dev
 	$(BIN)/python -m pytest -m system --durations=10

@@ -7,10 +7,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from flows.cli import environment
 
 environment.prepare()
+
+FLOWS = "tests/flows/"
+
+
+class ByModule(LoadScopeScheduling):
+    """Which tests stay in one process of several: a module's, and all that need Prefect's server.
+
+    So fixtures of a module are made once, server and engine start once, and the other processes
+    have the rest to themselves.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return FLOWS if module.startswith(FLOWS) else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByModule:
+    return ByModule(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import shutil
 import time
 from pathlib import Path
@@ -24,6 +25,8 @@ LOGICAL_CPUS = 3
 def start(cores: int, folder: Path) -> float:
     """Seconds that Ray itself took to start, which no contestant is charged with."""
     started = time.perf_counter()
+    # Ray gives way to everything else on the machine, unless told otherwise.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     ray.init(
         num_cpus=LOGICAL_CPUS * cores,
         include_dashboard=False,

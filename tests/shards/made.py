@@ -1,6 +1,7 @@
 """Small images, samples and sources for the tests of this room."""
 
 import io
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,20 @@ def encoded(form: str, seed: int = 0, size: tuple[int, int] = (5, 4)) -> bytes:
     """An image as Pillow writes it, of ``size`` (width, height)."""
     sink = io.BytesIO()
     Image.fromarray(pixels(seed, size[1], size[0])).save(sink, form)
+    return sink.getvalue()
+
+
+def tar_of(*members: tuple[str, bytes] | tarfile.TarInfo) -> bytes:
+    """A tar of named files, and of members that have no content."""
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as tar:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                tar.addfile(member)
+                continue
+            info = tarfile.TarInfo(member[0])
+            info.size = len(member[1])
+            tar.addfile(info, io.BytesIO(member[1]))
     return sink.getvalue()
 
 

@@ -48,13 +48,16 @@ def stored_blocks(stream: bytes) -> list[bytes]:
     return blocks
 
 
-@given(hnp.arrays(np.uint8, shapes))
-def test_pillow_decodes_the_same_pixels(image: np.ndarray) -> None:
-    png = encode_png(image)
+def assert_pillow_reads(png: bytes, mode: str, image: np.ndarray) -> None:
     with Image.open(io.BytesIO(png)) as opened:
-        assert opened.mode == "RGB"
+        assert opened.mode == mode
         np.testing.assert_array_equal(np.asarray(opened), image)
     assert read_header(png) == ImageHeader("png", image.shape[1], image.shape[0])
+
+
+@given(hnp.arrays(np.uint8, shapes))
+def test_pillow_decodes_the_same_pixels(image: np.ndarray) -> None:
+    assert_pillow_reads(encode_png(image), "RGB", image)
 
 
 # 51 rows of 428 pixels fill one block exactly; one row more starts a second.
@@ -86,11 +89,7 @@ def test_layout_in_memory_does_not_matter() -> None:
 
 @given(hnp.arrays(np.uint8, shapes.map(lambda shape: shape[:2])))
 def test_grey_pixels_stay_grey(image: np.ndarray) -> None:
-    png = encode_png(image)
-    with Image.open(io.BytesIO(png)) as opened:
-        assert opened.mode == "L"
-        np.testing.assert_array_equal(np.asarray(opened), image)
-    assert read_header(png) == ImageHeader("png", image.shape[1], image.shape[0])
+    assert_pillow_reads(encode_png(image), "L", image)
 
 
 def test_the_bytes_of_a_grey_png_are_fixed() -> None:

@@ -1,11 +1,10 @@
 """Validation tars and development kits, real and made."""
 
-import io
 import tarfile
 from pathlib import Path
 
 from shards.sources.imagenet_val import DEVKIT, GROUND_TRUTH, IMAGES, META, open_val_tar
-from tests.shards.made import encoded
+from tests.shards.made import encoded, tar_of
 from tests.support.shared_data import SHARED
 
 REAL = SHARED / "data/imagenet"
@@ -19,14 +18,7 @@ def name_of(number: int) -> str:
 
 def made_tar(folder: Path, *members: tuple[str, bytes] | tarfile.TarInfo) -> Path:
     path = folder / IMAGES
-    with tarfile.open(path, "w") as tar:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                tar.addfile(member)
-            else:
-                info = tarfile.TarInfo(member[0])
-                info.size = len(member[1])
-                tar.addfile(info, io.BytesIO(member[1]))
+    path.write_bytes(tar_of(*members))
     return path
 
 

@@ -1,6 +1,5 @@
 """Shards as other tools write them, and what is read of them."""
 
-import io
 import os
 import tarfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from webdataset import TarWriter
 from shards.sample import Sample, Skipped
 from shards.sources.source import SourceSpec
 from shards.sources.webdataset import WebdatasetSource, open_webdataset
-from tests.shards.made import encoded
+from tests.shards.made import encoded, tar_of
 
 JPEG = encoded("JPEG")
 PNG = encoded("PNG")
@@ -27,14 +26,7 @@ def written(path: Path, *samples: dict[str, Any]) -> Path:
 
 
 def packed(path: Path, *members: tuple[str, bytes] | tarfile.TarInfo) -> Path:
-    with tarfile.open(path, "w") as tar:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                tar.addfile(member)
-                continue
-            info = tarfile.TarInfo(member[0])
-            info.size = len(member[1])
-            tar.addfile(info, io.BytesIO(member[1]))
+    path.write_bytes(tar_of(*members))
     return path
 
 

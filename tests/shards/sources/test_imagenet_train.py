@@ -1,6 +1,5 @@
 import csv
 import hashlib
-import io
 import os
 import pickle
 import resource
@@ -17,29 +16,16 @@ from shards.sources.imagenet_train import TRAIN_IMAGES, open_train_tar
 from shards.sources.source import SourceSpec
 from shards.sources.tar_source import TarSource
 from shards.store import Store
-from tests.shards.made import build, encoded
+from tests.shards.made import build, encoded, tar_of
 from tests.support.shared_data import SHARED, needs_shared
 
 REAL = SHARED / "data/imagenet"
 JPEG = encoded("JPEG")
 
 
-def packed(*members: tuple[str, bytes] | tarfile.TarInfo) -> bytes:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as tar:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                tar.addfile(member)
-                continue
-            info = tarfile.TarInfo(member[0])
-            info.size = len(member[1])
-            tar.addfile(info, io.BytesIO(member[1]))
-    return sink.getvalue()
-
-
 def made(tmp_path: Path, *members: tuple[str, bytes]) -> Path:
     path = tmp_path / TRAIN_IMAGES
-    path.write_bytes(packed(*members))
+    path.write_bytes(tar_of(*members))
     return path
 
 
@@ -79,9 +65,9 @@ def test_the_24_real_images() -> None:
 def test_classes_have_their_index_among_a_thousand(tmp_path: Path, store: Store) -> None:
     path = made(
         tmp_path,
-        ("n15075141.tar", packed(("n15075141_1.JPEG", JPEG))),
-        ("n01440764.tar", packed(("n01440764_2.JPEG", JPEG), ("n01440764_1.JPEG", JPEG))),
-        ("n99999999.tar", packed(("n99999999_1.JPEG", JPEG))),
+        ("n15075141.tar", tar_of(("n15075141_1.JPEG", JPEG))),
+        ("n01440764.tar", tar_of(("n01440764_2.JPEG", JPEG), ("n01440764_1.JPEG", JPEG))),
+        ("n99999999.tar", tar_of(("n99999999_1.JPEG", JPEG))),
         ("readme.txt", b"hello"),
     )
     results = read(path)
@@ -103,7 +89,7 @@ def test_odd_members(tmp_path: Path) -> None:
         tmp_path,
         (
             "n01440764.tar",
-            packed(
+            tar_of(
                 ("../../escape.JPEG", JPEG),
                 ("a.JPEG", JPEG),
                 ("a.JPEG", JPEG),
@@ -112,7 +98,7 @@ def test_odd_members(tmp_path: Path) -> None:
                 ("zero.JPEG", b""),
             ),
         ),
-        ("n01443537.tar", packed(("a.JPEG", encoded("PNG")))),
+        ("n01443537.tar", tar_of(("a.JPEG", encoded("PNG")))),
     )
     results = read(path)
     samples = {r.key: r for r in results if isinstance(r, Sample)}
@@ -128,7 +114,7 @@ def test_odd_members(tmp_path: Path) -> None:
 
 
 def test_a_cut_outer_and_a_cut_inner_tar(tmp_path: Path) -> None:
-    inner = packed(("a.JPEG", JPEG.ljust(2000, b"\0")), ("b.JPEG", JPEG))
+    inner = tar_of(("a.JPEG", JPEG.ljust(2000, b"\0")), ("b.JPEG", JPEG))
     path = made(tmp_path, ("n01440764.tar", inner), ("n01443537.tar", inner))
     raw = path.read_bytes()
     path.write_bytes(raw[: len(raw) // 2])
@@ -149,13 +135,13 @@ def test_no_tar_of_tars(tmp_path: Path) -> None:
     path = made(tmp_path, ("n01440764/a.JPEG", JPEG))
     with pytest.raises(SourceError, match="holds no tars of classes; point `location` at"):
         open_train_tar(path)
-    path = made(tmp_path, ("n01440764.tar", packed(("a.JPEG", JPEG))))
+    path = made(tmp_path, ("n01440764.tar", tar_of(("a.JPEG", JPEG))))
     with pytest.raises(SourceError, match="has the split train, not 'val'"):
         open_imagenet(SourceSpec(source="imagenet", location=path), "val")
 
 
 def test_a_tar_that_shrinks_after_it_was_listed(tmp_path: Path) -> None:
-    path = made(tmp_path, ("n01440764.tar", packed(("a.JPEG", JPEG))))
+    path = made(tmp_path, ("n01440764.tar", tar_of(("a.JPEG", JPEG))))
     source = open_train_tar(path)
     os.truncate(path, 1100)
     with pytest.raises(SourceError, match="changed since it was listed"):

@@ -43,24 +43,23 @@ def test_a_file_of_no_official_name_is_of_no_interest(tmp_path: Path) -> None:
     assert content_note("mine.tar", b"x") is None
 
 
-def test_the_official_file_is_worth_no_note(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"official", None),
+        (
+            b"other",
+            f"a.bin is not the official file: its MD5 is {md5(b'other')}, not {md5(b'official')}",
+        ),
+    ],
+)
+def test_another_file_than_the_official_one_is_noted_without_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, expected: str | None
 ) -> None:
     known(monkeypatch, a=OfficialFile(None, md5(b"official")))
     path = tmp_path / "a.bin"
-    path.write_bytes(b"official")
-    assert md5_note(path) is None
-    assert content_note("a.bin", b"official") is None
-
-
-def test_another_file_is_noted_without_its_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known(monkeypatch, a=OfficialFile(None, md5(b"official")))
-    path = tmp_path / "a.bin"
-    path.write_bytes(b"other")
-    expected = f"a.bin is not the official file: its MD5 is {md5(b'other')}, not {md5(b'official')}"
-    assert md5_note(path) == content_note("a.bin", b"other") == expected
+    path.write_bytes(content)
+    assert md5_note(path) == content_note("a.bin", content) == expected
 
 
 def test_a_mistaken_dataset_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

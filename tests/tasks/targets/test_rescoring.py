@@ -22,25 +22,11 @@ from tasks.targets.overlay import TargetOverlay
 from tasks.targets.rescoring import rescore
 from tasks.targets.rows import rows_under_targets, stored_overlay
 from tests.support.shared_data import SHARED, needs_shared
-from tests.support.stored import logits, pair_name, store_evaluation
+from tests.support.stored import store_evaluation
+from tests.tasks.targets.evaluated import CLASSES, PAIR, SCORES, TARGETS, evaluated
 
-PAIR = pair_name("m")
-CLASSES = 7
-TARGETS = np.random.default_rng(3).integers(0, CLASSES, 60)
-SCORES = logits(TARGETS, CLASSES, skill=1, seed=4)
 NEW = TARGETS.copy()
 NEW[[3, 20, 41]] = [(TARGETS[row] + 1) % CLASSES for row in (3, 20, 41)]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.at(tmp_path)
-
-
-def evaluated(store: Store, *, keep_scores: bool = True) -> StoredScoring:
-    return store_evaluation(
-        store, PAIR, SCORES, TARGETS.tolist(), per_shard=16, keep_scores=keep_scores
-    )
 
 
 def corrected(*rows: int, subset: bool = False, more: tuple[str, ...] = ()) -> TargetOverlay:

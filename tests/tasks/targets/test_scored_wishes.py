@@ -15,25 +15,10 @@ from tasks.stored import StoredScoring
 from tasks.targets.overlay import TargetOverlay
 from tasks.targets.rescoring import rescore, score_and_publish
 from tasks.targets.rows import retargeted_tables
-from tests.support.stored import logits, pair_name, store_evaluation
+from tests.tasks.targets.evaluated import CLASSES, PAIR, SCORES, TARGETS, evaluated
 
-PAIR = pair_name("m")
-CLASSES = 7
-TARGETS = np.random.default_rng(3).integers(0, CLASSES, 60)
-SCORES = logits(TARGETS, CLASSES, skill=1, seed=4)
 CORRECTED = TARGETS.copy()
 CORRECTED[20] = (TARGETS[20] + 1) % CLASSES
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store.at(tmp_path)
-
-
-def evaluated(store: Store, *, keep_scores: bool = True) -> StoredScoring:
-    return store_evaluation(
-        store, PAIR, SCORES, TARGETS.tolist(), per_shard=16, keep_scores=keep_scores
-    )
 
 
 def sliced(store: Store) -> tuple[StoredScoring, ScoringSpec]:

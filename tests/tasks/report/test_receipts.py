@@ -17,6 +17,7 @@ from tasks.report import receipts
 from tasks.report.history import metrics_table
 from tasks.report.receipts import Receipt
 from tasks.tables import table_bytes
+from tasks.targets.overlay import Overlaid
 from tests.support.stored import logits, outcome_of, pair_name, store_evaluation, store_night
 
 Rows = list[dict[str, object]]
@@ -94,6 +95,19 @@ def test_counts_of_the_predictions(root: Root) -> None:
     assert row.pop("n") == root.scoring.n == 298
     for name, value in row.items():
         assert value == pytest.approx(root.scoring.metric(name).value, abs=1e-6), name
+
+
+def test_counts_under_other_targets_are_those_of_the_tallies(root: Root) -> None:
+    overlaid = Overlaid(
+        file="real.json", file_sha256="0" * 64, digest="1" * 64, kind="corrected", foreign=0
+    )
+    # Whatever was laid over them, the tallies beside the scoring are of the targets that counted.
+    [row] = root.rows(
+        receipts.counted_receipt(root.scoring.model_copy(update={"overlaid": overlaid}))
+    )
+    assert row["n"] == root.scoring.n
+    for name in ("top1", "top5"):
+        assert row[name] == pytest.approx(root.scoring.metric(name).value, abs=1e-12)
 
 
 def test_figures_of_classes(root: Root) -> None:

@@ -76,3 +76,31 @@ def test_the_switch_remembers_and_follows_the_system_again(
     page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     watched.check()
     page.context.close()
+
+
+def test_receipts_are_copied_and_points_lead_to_their_nights(
+    browser: Browser, tmp_path: Path
+) -> None:
+    night = nights_to_open.bad_night(tmp_path)
+    watched = watch(browser)
+    page = watched.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    watched.open(night.index)
+    receipt = page.locator("details.receipt").filter(has_text="Where these figures come from")
+    receipt.locator("summary").click()
+    receipt.get_by_role("button", name="Copy").click()
+    receipt.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == receipt.locator("code").text_content()
+    plot = page.locator("#trend-cifar10-test-resnet20")
+    plot.scroll_into_view_if_needed()
+    # Events of the mouse reach Plotly's own layer, so a click lands where the point is drawn.
+    point = plot.locator(".scatterlayer .point").first.bounding_box()
+    assert point is not None
+    page.mouse.move(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
+    page.wait_for_timeout(200)
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_url("**/20261120t020000z-n0/index.html")
+    watched.check()
+    page.context.close()

@@ -31,7 +31,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             PLAN + "modles: []\n",
             19,
             "modles",
-            "name, datasets, models, gates, top_k, operating_points, promotion, runtime",
+            "name, datasets, models, gates, top_k, operating_points, promotion, retention, runtime",
         ),
         (
             changed("    split: test\n", "    split: test\n    splt: x\n"),
@@ -78,7 +78,8 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             "runtime.batchsize",
             (
                 "root, devices, precision, decoder, compile, batch_size, samples_per_shard, "
-                "shards_per_task, keep_scores, max_failed, deadline, time_zone"
+                "shards_per_task, keep_scores, max_failed, deadline, time_zone, "
+                "prometheus, reports_url"
             ),
         ),
         (

@@ -121,8 +121,8 @@ class Plan(_Frozen):
     )
     promotion: Promotion = Field(
         default="automatic",
-        description="automatic: a pair that passed a night becomes its own baseline; manual: only "
-        "by `nightmark promote`.",
+        description="automatic: a pair that passed a night becomes its own baseline; approval: "
+        "once a person approves it in the Prefect UI; manual: only by `nightmark promote`.",
     )
     retention: Retention = Field(
         default=Retention(), description="What `nightmark prune` keeps under the artifact root."

@@ -9,6 +9,7 @@ from prefect import get_run_logger, tags
 from prefect.client.schemas.objects import State
 
 from conf.plan import Plan
+from flows.approve import ask_for_approval
 from flows.build_shards import shards_of
 from flows.evaluate import evaluate, outcome_of
 from flows.returned import taken
@@ -89,6 +90,7 @@ def _worked(
     told = (plan.runtime.reports_url, plan.runtime.prometheus)
     page = publish_night(store, night, scorings, *told)
     promote_passed(store, night)
+    ask_for_approval(store, night)
     return night, page
 
 

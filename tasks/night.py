@@ -16,7 +16,7 @@ from tasks.quick import QuickLook
 from tasks.records import Pair, Record
 
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
-Promotion = Literal["automatic", "manual"]
+Promotion = Literal["automatic", "manual", "approval"]
 NightKind = Literal["night", "reprocess"]
 SEVERITY: tuple[OutcomeState, ...] = (
     "failed",
@@ -141,7 +141,9 @@ class Night(Record):
     state: OutcomeState
     outcomes: tuple[Outcome, ...]
     promotion: Promotion = Field(
-        default="manual", description="automatic: what passed becomes the baseline of its pair."
+        default="manual",
+        description="automatic: what passed becomes the baseline of its pair; approval: it is held "
+        "until a person decides.",
     )
     provenance: Provenance
 

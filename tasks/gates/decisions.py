@@ -1,4 +1,6 @@
-"""Decisions: who made what the baseline, or accepted a failed gate, and why. Added, never changed.
+"""Decisions: who made what the baseline or declined to, or accepted a failed gate, and why.
+
+They are added, never changed.
 
 The baseline of a pair is its newest valid pin, else its newest valid promotion. A decision is valid
 until another one revokes it; an override also until it expires.
@@ -16,7 +18,7 @@ from shards.store import Store
 from tasks.layout import DECISIONS, PairName, SplitName, decision_name, is_name
 from tasks.records import Pair, Record
 
-DecisionKind = Literal["promote", "pin", "revoke", "override"]
+DecisionKind = Literal["promote", "decline", "pin", "revoke", "override"]
 DecisionState = Literal["valid", "revoked", "expired"]
 NIGHTMARK = "nightmark"
 """Who signs what was promoted automatically."""

@@ -15,24 +15,35 @@ def automatic_promotion(
 ) -> Decision | None:
     """The decision that promotes what passed in a night, or None where there is none to make.
 
-    Asking again is harmless: nothing is promoted that is the newest promotion already, that this
-    night promoted before, or that a decision made since the night began has passed over. An
-    evaluation whose promotion someone revoked is never promoted automatically again, nor anything
-    in a quick look.
+    Asking again is harmless: nothing is promoted that ``proposed_promotion`` leaves out, that this
+    night promoted before, or that a decision made since the night began has passed over.
+    """
+    promotions = [d for d in decisions if d.kind == "promote"]
+    if any(d.night == night.name and d.who == NIGHTMARK for d in promotions):
+        return None
+    standing = decisions.standing("promote")
+    if standing and standing[-1].time > night.started:
+        return None
+    return proposed_promotion(outcome, night, decisions, now)
+
+
+def proposed_promotion(
+    outcome: Outcome, night: Night, decisions: Decisions, now: datetime
+) -> Decision | None:
+    """The decision that would promote what passed in a night, or None where there is none to make.
+
+    There is none where the newest promotion is of the same evaluation, or where somebody declined
+    the evaluation or revoked a promotion of it; and none in a quick look.
     """
     if night.quick is not None:
         return None
     if outcome.state != "passed" or outcome.scoring is None or outcome.evaluation is None:
         return None
-    promotions = [d for d in decisions if d.kind == "promote"]
-    if any(d.night == night.name and d.who == NIGHTMARK for d in promotions):
+    of_it = [d for d in decisions if d.evaluation == outcome.evaluation]
+    if any(d.kind == "promote" and decisions.revoked_by(d) for d in of_it):
         return None
-    if any(d.evaluation == outcome.evaluation and decisions.revoked_by(d) for d in promotions):
-        return None
-    standing = decisions.standing("promote")
-    if standing and (
-        standing[-1].evaluation == outcome.evaluation or standing[-1].time > night.started
-    ):
+    newest = decisions.standing("promote")[-1:]
+    if any(d in of_it for d in (*newest, *decisions.standing("decline"))):
         return None
     return Decision(
         id=new_id(now),

@@ -26,6 +26,8 @@ from tasks.report.html import INDEX_PAGE
 from tasks.stored import parse_pair, read_record
 
 DEPLOYMENT = "approve/approve"
+APPROVED, DECLINED, PASSED_OVER = "Approved", "Declined", "PassedOver"
+"""How a run ends that was answered."""
 SECONDS_A_DAY = 24 * 60 * 60
 
 
@@ -82,7 +84,7 @@ def approve(root: str, pair: str, night: str, days: float = 7.0) -> State:
         return fault_state(error)
     became = "is the baseline now" if approved else "was declined; the baseline is as before"
     said = f"{pair}: {made.evaluation} {became}. {made.who}: {made.why} Recorded: {where}"
-    return Completed(name="Approved" if approved else "Declined", message=said)
+    return Completed(name=APPROVED if approved else DECLINED, message=said)
 
 
 def _passed_over(reference: str) -> State:
@@ -91,7 +93,7 @@ def _passed_over(reference: str) -> State:
         f"was promoted. Next: `nightmark decisions` shows what counts; `nightmark promote "
         f"{reference}` promotes it all the same."
     )
-    return Completed(name="PassedOver", message=said)
+    return Completed(name=PASSED_OVER, message=said)
 
 
 def ask_for_approval(store: Store, night: Night) -> None:

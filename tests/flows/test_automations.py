@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
+from flows.approve import APPROVED, DECLINED, PASSED_OVER
 from flows.automations import _definitions, _read
 from flows.states import GREEN, STATE_NAMES, UP_TO_DATE
 from shards.errors import InputError
@@ -25,7 +26,8 @@ def test_a_run_that_ended_is_never_taken_for_dead(shipped: dict[str, AutomationC
     dead = shipped["nightmark: a run that died without a word"]
     assert isinstance(dead.trigger, EventTrigger)
     assert dead.trigger.posture == Posture.Proactive
-    names = {*STATE_NAMES.values(), UP_TO_DATE, "Completed", "Failed", "Crashed", "Cancelled"}
+    own = {*STATE_NAMES.values(), UP_TO_DATE, APPROVED, DECLINED, PASSED_OVER, "Suspended"}
+    names = own | {"Completed", "Failed", "Crashed", "Cancelled"}
     assert names <= expected(dead)
 
 

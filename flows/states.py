@@ -47,8 +47,11 @@ def final_state(
     """
     tag_run(f"verdict:{state}")
     said = f"{message} Next: {next_step or NEXT_STEPS[state]}."
-    make = Completed if state in GREEN else Failed
-    return make(name=STATE_NAMES[state], message=said, data=kept(data))
+    kept(data)
+    if state in GREEN:
+        return Completed(name=STATE_NAMES[state], message=said, data=data)
+    # Without the data: an engine that runs a deployment would want to raise it.
+    return Failed(name=STATE_NAMES[state], message=said)
 
 
 def fault_state(error: Exception) -> State:

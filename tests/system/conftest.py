@@ -78,6 +78,15 @@ def starting(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def free_port() -> int:
+    return some_free_port()
+
+
+@pytest.fixture(scope="module")
+def module_port() -> int:
+    return some_free_port()
+
+
+def some_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

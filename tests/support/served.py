@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import torch
+from safetensors.torch import save_file
 
 REPOSITORY = Path(__file__).parents[2]
 T = TypeVar("T")
@@ -92,11 +94,23 @@ class Served:
         return next((pid for pid, command in members(self.folder) if words in command), None)
 
 
+def slowly(folder: Path) -> list[str]:
+    """Overrides by which the plan's first model takes 0.4 seconds for each image."""
+    weights = folder / "one.safetensors"
+    save_file({"weight": torch.zeros(1)}, weights)
+    return [
+        "models.0.loader=module:tests.support.faulty_models:slow",
+        "models.0.arguments={}",
+        f"models.0.weights={weights}",
+        "runtime.batch_size=1",
+    ]
+
+
 @contextmanager
 def serving(folder: Path, plan: Path, port: int, cron: str, **environment: str) -> Iterator[Served]:
     """Serve a plan; whatever is left of it is killed at the end."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NIGHTMARK"))}
-    with _receiver() as (address, posted):
+    with receiver() as (address, posted):
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "flows", "serve", str(plan)),
@@ -147,7 +161,8 @@ def members(folder: Path) -> list[tuple[int, str]]:
 
 
 @contextmanager
-def _receiver() -> Iterator[tuple[str, list[str]]]:
+def receiver() -> Iterator[tuple[str, list[str]]]:
+    """The address of a webhook, and the texts that are posted there."""
     posted: list[str] = []
 
     class Receiver(http.server.BaseHTTPRequestHandler):

@@ -14,15 +14,9 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.support.browser import CHROMIUM, DESKTOP, FLAGS
-from tests.support.served import REPOSITORY, Served, members, serving
+from tests.support.served import REPOSITORY, Served, members, serving, slowly
 
 WEIGHTS = REPOSITORY / "conf" / "weights"
-SLOW = [
-    "models.0.loader=module:tests.support.faulty_models:slow",
-    "models.0.arguments={}",
-    "models.0.weights=null",
-    "runtime.batch_size=1",
-]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +111,7 @@ def test_a_worker_that_is_killed_is_begun_again(served: Served) -> None:
 
 def test_a_killed_flow_and_a_killed_server_are_told_truthfully(served: Served) -> None:
     served.posted.clear()
-    begun = served.begin("nightly", overrides=SLOW)
+    begun = served.begin("nightly", overrides=slowly(served.folder))
     flow = served.wait(
         lambda: served.process_of("prefect.flow_engine") or served.process_of("prefect.engine"),
         60,
@@ -131,7 +125,7 @@ def test_a_killed_flow_and_a_killed_server_are_told_truthfully(served: Served) -
     served.wait(lambda: any("Crashed" in text for text in served.posted), 30, "a notification")
     kept = len(predictions(served, there))
 
-    begun = served.begin("nightly", overrides=SLOW)
+    begun = served.begin("nightly", overrides=slowly(served.folder))
     served.wait(lambda: len(predictions(served, there)) > kept, 60, "a further shard")
     server = served.process_of("prefect server start")
     assert server is not None
@@ -149,7 +143,7 @@ def predictions(served: Served, before: set[Path]) -> set[Path]:
 
 def test_a_command_that_dies_without_a_word_is_marked_crashed(served: Served) -> None:
     command = [sys.executable, "-m", "flows", "night", str(served.folder / "plan.yaml")]
-    for override in SLOW:
+    for override in slowly(served.folder):
         command += ["--set", override]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NIGHTMARK"))}
     own = served.folder / "own"

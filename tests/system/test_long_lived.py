@@ -1,0 +1,218 @@
+"""The services of docs/operations.md, each by its own command, on PostgreSQL; killed in turn."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.support.browser import CHROMIUM, DESKTOP, FLAGS
+from tests.support.postgres import postgres
+from tests.support.served import REPOSITORY, Served, members, receiver, slowly
+from tests.system.conftest import some_free_port
+
+PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
+NIGHTMARK = (sys.executable, "-m", "flows")
+SERVER = (*PREFECT, "server", "start")
+WORKER = (*PREFECT, "worker", "start", "--pool", "nightmark", "--type", "process")
+SHARDS, AWAY_SECONDS = 4, 15
+
+
+class Services:
+    """Commands that share the environment of the services, in a clone of the repository."""
+
+    def __init__(self, folder: Path, port: int, database: str) -> None:
+        base = f"http://127.0.0.1:{port}"
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NIGHTMARK"))}
+        self.folder = folder
+        self._begun: list[subprocess.Popen[str]] = []
+        self._environment = {
+            **kept,
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_API_URL": f"{base}/api",
+            "PREFECT_UI_URL": base,
+            "PREFECT_SERVER_API_PORT": str(port),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
+            "NIGHTMARK_PLAN": "tests/plans/small.yaml",
+            "NIGHTMARK_CRON": "* * * * *",
+            "NIGHTMARK_TIMEZONE": "Europe/Berlin",
+            "NIGHTMARK_ROOT": str(folder / "root"),
+            "TMPDIR": str(folder),
+            "PYTHONPATH": str(REPOSITORY),
+        }
+
+    def run(self, *command: str) -> None:
+        """Raises AssertionError with what it printed, if it fails."""
+        done = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def begin(self, *command: str) -> "subprocess.Popen[str]":
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self._begun.append(process)
+        return process
+
+    def end(self) -> None:
+        for pid, _ in members(self.folder):
+            os.kill(pid, signal.SIGKILL)
+        for process in self._begun:
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def notified() -> Iterator[tuple[str, list[str]]]:
+    with receiver() as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory, module_port: int) -> Iterator[Services]:
+    with postgres(some_free_port()) as database:
+        begun = Services(tmp_path_factory.mktemp("services"), module_port, database)
+        yield begun
+        begun.end()
+
+
+@pytest.fixture(scope="module")
+def served(services: Services, module_port: int, notified: tuple[str, list[str]]) -> Served:
+    address, posted = notified
+    begun = Served(services.folder, module_port, services.begin(*SERVER), posted=posted)
+    begun.wait(lambda: begun.api("GET", "health"), 120, "the server")
+    services.run(*PREFECT, "work-pool", "create", "nightmark", "--type", "process")
+    services.run(*PREFECT, "deploy", "--all")
+    services.run(*NIGHTMARK, "automations", "--notify", address)
+    services.begin(*WORKER)
+    return begun
+
+
+def predicted(served: Served) -> dict[str, int]:
+    """Which shards are predicted, and when each was written."""
+    found = served.root.glob("predictions/**/*.parquet")
+    return {str(path): path.stat().st_mtime_ns for path in found}
+
+
+def test_the_schedule_fires_and_the_night_completes(served: Served) -> None:
+    begun = served.wait(lambda: served.runs("nightly"), 120, "a scheduled night")[0]
+    served.api("POST", f"deployments/{served.deployment('nightly')}/pause_deployment")
+    run = served.ended(begun["id"])
+    assert (run["state_name"], run["name"]) == ("Passed", "night of small")
+    assert "auto-scheduled" in run["tags"]
+    assert served.nights()[0]["outcomes"][0]["work"]["computed"] == SHARDS
+    schedule = served.api("GET", "deployments/name/nightly/nightly")["schedules"][0]["schedule"]
+    assert schedule["timezone"] == "Europe/Berlin"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_the_verdict_and_the_artifacts_show_in_the_ui(served: Served) -> None:
+    run = served.runs("nightly")[0]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        page = browser.new_page(viewport=DESKTOP)
+        page.goto(f"{served.base}/v2/runs/flow-run/{run['id']}")
+        expect(page.get_by_text("Passed", exact=True).first).to_be_visible(timeout=60_000)
+        page.get_by_role("tab", name="Artifacts").click()
+        expect(page.get_by_text("night", exact=True).first).to_be_visible(timeout=30_000)
+        page.screenshot(path=served.folder / "postgresql.png")
+        browser.close()
+
+
+def test_a_failed_gate_is_told_of_once(served: Served) -> None:
+    served.posted.clear()
+    run = served.ended(served.begin("nightly", overrides=["gates.0.min=0.999"]))
+    assert run["state_name"] in ("GateFailed", "Inconclusive"), run["state"]
+    served.wait(lambda: served.posted, 30, "the notification")
+    time.sleep(5)
+    (told,) = served.posted
+    assert "night of small ended GateFailed" in told
+
+
+def test_a_killed_worker_and_a_server_that_is_away_lose_nothing(
+    served: Served, services: Services
+) -> None:
+    before = set(predicted(served))
+    slow = slowly(served.folder)
+    begun = served.begin("nightly", overrides=slow)
+    served.wait(lambda: set(predicted(served)) - before, 90, "a first shard")
+    # The worker alone, as when memory runs out: the run's own process goes on.
+    worker = served.process_of("prefect --no-prompt worker")
+    server = served.process_of("prefect --no-prompt server")
+    assert worker is not None
+    assert server is not None
+    os.kill(worker, signal.SIGKILL)
+    os.killpg(server, signal.SIGKILL)
+    served.process.wait()
+    time.sleep(AWAY_SECONDS)
+    services.begin(*SERVER)
+    services.begin(*WORKER)
+    run = served.ended(begun, 180)
+    assert run["state_name"] in ("GateFailed", "Inconclusive"), run["state"]
+    assert served.nights()[-1]["outcomes"][0]["work"]["computed"] == SHARDS
+    written = predicted(served)
+    again = served.ended(served.begin("nightly", overrides=slow), 180)
+    assert again["state_name"] == run["state_name"]
+    work = served.nights()[-1]["outcomes"][0]["work"]
+    assert (work["computed"], work["reused"]) == (0, SHARDS)
+    assert predicted(served) == written, "nothing is computed twice"
+
+
+def test_a_service_that_is_killed_with_its_runs_is_told_truthfully(
+    served: Served, services: Services
+) -> None:
+    """As by a machine that loses its power: nobody is left to say what became of the run."""
+    served.posted.clear()
+    before = set(predicted(served))
+    slow = [*slowly(served.folder), "models.0.revision=other"]
+    begun = served.begin("nightly", overrides=slow)
+    served.wait(lambda: set(predicted(served)) - before, 90, "a first shard")
+    for pid, command in members(served.folder):
+        if "worker" in command or "engine" in command or "spawn_main" in command:
+            os.kill(pid, signal.SIGKILL)
+    kept = len(set(predicted(served)) - before)
+    assert 1 <= kept < SHARDS
+    run = served.ended(begun, 240)
+    assert run["state_type"] == "CRASHED"
+    assert "no heartbeat for 90 seconds. Next: run it again" in run["state"]["message"]
+    served.wait(lambda: any("Crashed" in text for text in served.posted), 30, "a notification")
+    services.begin(*WORKER)
+    served.ended(served.begin("nightly", overrides=slow), 180)
+    work = served.nights()[-1]["outcomes"][0]["work"]
+    assert (work["computed"], work["reused"]) == (SHARDS - kept, kept)
+
+
+def test_a_missed_night_is_noticed(
+    served: Served, services: Services, notified: tuple[str, list[str]]
+) -> None:
+    own = served.folder / "own.yaml"
+    text = (REPOSITORY / "conf" / "automations.yaml").read_text()
+    own.write_text(text.replace("within: 90000", "within: 20"))
+    services.run(*NIGHTMARK, "automations", "--automations", str(own), "--notify", notified[0])
+    names = [one["name"] for one in served.api("POST", "automations/filter", json={})]
+    assert len(names) == len(set(names)), "what is put twice is there once"
+    # Prefect's triggers learn of a change a moment later.
+    time.sleep(5)
+    assert served.ended(served.begin("nightly"))["state_name"] == "Passed"
+    served.posted.clear()
+    served.wait(lambda: served.posted, 90, "word of the missed night")
+    (told,) = served.posted
+    assert "no night has finished" in told

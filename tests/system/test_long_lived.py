@@ -102,6 +102,8 @@ def served(services: Services, module_port: int, notified: tuple[str, list[str]]
     services.run(*PREFECT, "work-pool", "create", "nightmark", "--type", "process")
     services.run(*PREFECT, "deploy", "--all")
     services.run(*NIGHTMARK, "automations", "--notify", address)
+    # It would take the overrides of these tests for an update.
+    begun.api("POST", f"deployments/{begun.deployment('watch-models')}/pause_deployment")
     services.begin(*WORKER)
     return begun
 

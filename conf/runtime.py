@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tasks.deadline import deadline_at
 from tasks.models.spec import DecoderName
+from tasks.report.gallery import PICTURES
 
 
 def _switch(value: object) -> object:
@@ -75,6 +76,10 @@ class RuntimePlan(BaseModel):
     prometheus: Path | None = Field(
         default=None,
         description="A .prom file that every whole night replaces, for Prometheus' node exporter.",
+    )
+    thumbnails: Annotated[int, Field(ge=0)] = Field(
+        default=PICTURES,
+        description="Images of each pair that a night keeps to show; all mistakes are listed.",
     )
     reports_url: str = Field(
         default="http://127.0.0.1:4201",

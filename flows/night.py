@@ -87,7 +87,8 @@ def _worked(
         provenance=Provenance.here(tuple(str(device) for device in devices)),
     )
     scorings = read_scorings(store, outcomes)
-    told = (plan.runtime.reports_url, plan.runtime.prometheus)
+    runtime = plan.runtime
+    told = (runtime.reports_url, runtime.thumbnails, runtime.prometheus)
     page = publish_night(store, night, scorings, *told)
     promote_passed(store, night)
     ask_for_approval(store, night)

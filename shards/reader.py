@@ -79,11 +79,21 @@ class Shard:
         where, why = self.store.locate(self.path), error.strerror or error
         return ShardError(f"shard {where} cannot be read ({why}); {UNREADABLE_REMEDY}")
 
-    def _read(self) -> Iterator[StoredSample]:
+    def read_some(self, keys: frozenset[str]) -> Iterator[StoredSample]:
+        """Those of these keys that lie in the shard, as ``read``; nothing else is read."""
+        self.check_size()
+        try:
+            yield from self._read(keys)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _read(self, keys: frozenset[str] | None = None) -> Iterator[StoredSample]:
         columns = [self.rows[name].to_pylist() for name in ("key", "offset", "length", "crc32")]
         targets = self.rows["target"].to_pylist()
         with self.store.open(self.path) as file:
             for index, (key, offset, length, checksum) in enumerate(zip(*columns, strict=True)):
+                if keys is not None and key not in keys:
+                    continue
                 file.seek(offset)
                 image = file.read(length)
                 if crc32(image) != checksum:

@@ -149,6 +149,11 @@ def night_report(pair: PairName) -> str:
     return f"{pair}/report.html"
 
 
+def night_pictures(split: SplitName) -> str:
+    """The images of a split that a night shows, relative to its folder; no model is called so."""
+    return f"{split}/_images"
+
+
 def shard_file(digest: str) -> str:
     """The file of one shard's predictions or scores."""
     return f"{digest}.parquet"

@@ -38,15 +38,17 @@ def publish_night(
     night: Night,
     scorings: Mapping[str, Scoring],
     reports_url: str,
+    thumbnails: int,
     prometheus: Path | None = None,
 ) -> str:
     """Write the night's folder, night.json last, then the page of all nights.
 
     A whole night also writes the text file ``prometheus``. The run's artifacts lead to the night
-    under ``reports_url``. Returns where the first page lies.
+    under ``reports_url``; so many ``thumbnails`` of each pair are kept with it. Returns where the
+    first page lies.
     """
     report = compose_report(store, night, scorings)
-    page = write_night(store, report)
+    page = write_night(store, report, thumbnails)
     store.publish(night_metrics(night.name), table_bytes(metrics_table(night, scorings)))
     store.publish(f"{night_folder(night.name)}/{NIGHT}", night.to_json())
     write_history(store)

@@ -118,6 +118,7 @@ def confusion_chart(scoring: Scoring) -> Chart | None:
             f"{count:,} of {scoring.support[target]:,}"
         )
     chart = _heat_map(shares, counts, hover, [_label(names[index]) for index in classes])
+    chart.update_traces(meta={"classes": classes})
     return Chart.of(
         chart,
         "confusion-chart",

@@ -14,7 +14,7 @@ from tasks.report.words import Figure, figure_of
 WHOLE_LIST = 50
 """Up to so many classes all are listed, with their state; beyond, only those with samples."""
 
-LISTED_CONFUSED = 10
+LISTED_CONFUSED = 20
 WORST_LISTED = 20
 
 
@@ -104,6 +104,7 @@ def confused_rows(scoring: Scoring) -> tuple[ConfusedRow, ...]:
             prediction=labels[prediction],
             count=f"{count:,} of {scoring.support[target]:,}",
             share=figure("recall", count / scoring.support[target]),
+            cell=(target, prediction),
         )
         for target, prediction, count in mistakes[:LISTED_CONFUSED]
     )

@@ -4,15 +4,20 @@ from collections.abc import Iterable
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import counted
 from tasks.night import SEVERITY
 from tasks.records import Pair
-from tasks.report.assets import ASSETS, POLICY
+from tasks.report.assets import ASSETS, POLICY, script_json
 from tasks.report.chart import Chart
 from tasks.report.charts import confusion_chart, recall_chart, top1_chart
+from tasks.report.confusion_view import confusion_json
+from tasks.report.galleries import GalleryNote
 from tasks.report.overview import Overview
 from tasks.report.receipts import change_receipt, night_receipt, trend_receipt
+from tasks.report.sparks import Spark, spark
 from tasks.report.trend import Trend
 from tasks.report.trend_charts import trend_chart
 from tasks.report.view import Report
@@ -55,8 +60,13 @@ def history_page(overview: Overview) -> str:
     )
 
 
-def evaluation_page(report: Report, pair: Pair) -> str:
+def evaluation_page(report: Report, pair: Pair, gallery: GalleryNote | None = None) -> str:
     """The page of one pair, to be kept at its ``href`` in the night's folder.
+
+    Args:
+        report: the night.
+        pair: one of its pairs.
+        gallery: what lies beside the page to be shown; None where there are no images.
 
     Raises:
         KeyError: the pair is not of this night.
@@ -64,15 +74,31 @@ def evaluation_page(report: Report, pair: Pair) -> str:
     view = report.of(pair)
     up = "../" * view.href.count("/")
     scoring = view.scoring
+    matrix = scoring and confusion_chart(scoring)
+    ordered = scoring is not None and matrix is None and bool(scoring.confusion)
+    carried = scoring and script_json(confusion_json(scoring, gallery, ordered=ordered))
     return _page(
         "evaluation.html",
         report=report,
         view=view,
         recall_chart=scoring and recall_chart(scoring, report.intervals),
-        confusion_chart=scoring and confusion_chart(scoring),
+        confusion_chart=matrix,
+        ordered=ordered,
+        carried=carried and Markup(carried),  # noqa: S704
+        gallery=gallery,
+        sparks=_sparks(report, scoring) if scoring else {},
+        lists=dict(gallery.lists) if gallery else {},
         home=f"{up}{INDEX_PAGE}",
         assets=f"{up}{ASSETS}",
     )
+
+
+def _sparks(report: Report, scoring: Scoring) -> dict[int, Spark]:
+    """By class index; classes with fewer than two nights have none."""
+    index = {key: place for place, key in enumerate(scoring.class_ids)}
+    series = report.history.of_classes(scoring.pair.name, "recall")
+    lines = ((index[key], spark(found)) for key, found in series.items() if key in index)
+    return {place: line for place, line in lines if line is not None}
 
 
 def _trend_charts(trends: Iterable[Trend], nights: str) -> list[tuple[str, StateWord, Chart]]:

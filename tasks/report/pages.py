@@ -11,6 +11,8 @@ from tasks.night import Night
 from tasks.report.assets import ASSETS, PLOTLY, asset_files
 from tasks.report.build import build_report
 from tasks.report.class_csv import class_csv
+from tasks.report.galleries import write_gallery
+from tasks.report.gallery import PICTURES
 from tasks.report.history import read_history
 from tasks.report.html import INDEX_PAGE, evaluation_page, history_page, night_page
 from tasks.report.junit import junit_xml
@@ -36,13 +38,17 @@ def compose_report(store: Store, night: Night, scorings: Mapping[str, Scoring]) 
     return build_report(night, scorings, overrides, earlier)
 
 
-def write_night(store: Store, report: Report) -> str:
-    """Write the pages of a night, the first one last; returns where that lies."""
+def write_night(store: Store, report: Report, thumbnails: int = PICTURES) -> str:
+    """Write the pages of a night, the first one last; returns where that lies.
+
+    Of each pair at most so many ``thumbnails`` are copied from the shards.
+    """
     folder = night_folder(report.night.name)
     _write_assets(store, folder)
     for view in report.pairs:
         if view.scoring is not None:
-            page = evaluation_page(report, view.pair)
+            gallery = write_gallery(store, report, view, thumbnails)
+            page = evaluation_page(report, view.pair, gallery)
             store.publish(f"{folder}/{night_report(view.pair.name)}", page.encode())
             store.publish(f"{folder}/{view.pair}/{METRICS}", view.scoring.to_json())
             store.publish(f"{folder}/{view.pair}/{CLASSES}", class_csv(view.scoring))

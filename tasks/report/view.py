@@ -73,6 +73,7 @@ class ConfusedRow:
     prediction: str
     count: str
     share: str
+    cell: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

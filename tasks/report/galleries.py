@@ -1,0 +1,184 @@
+"""Galleries at rest: the images behind a pair's figures, copied from the shards into the night."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shards.errors import NightmarkError
+from shards.reader import ShardedSplit
+from shards.store import Store
+from tasks.comparisons import CHANGED, COLUMNS
+from tasks.health.finding import Finding
+from tasks.layout import PairName, night_folder, night_pictures
+from tasks.metrics.scoring import Scoring
+from tasks.night import Outcome
+from tasks.predictions.evaluation import Evaluation
+from tasks.report.assets import put_script
+from tasks.report.gallery import Gallery, pictured, shown_samples
+from tasks.report.past import Seen, past_words
+from tasks.report.thumbnails import picture_stem, thumbnail
+from tasks.report.view import PairView, Report
+from tasks.stored import read_evaluation
+from tasks.tables import read_table
+from tasks.targets.rows import rows_under_targets, stored_overlay
+
+LISTS = "gallery.js"
+NAME = "mistakes"
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryNote:
+    """What a page has to know of the gallery beside it.
+
+    Attributes:
+        mistakes: how many there are.
+        pictures: how many samples have a picture.
+        places: by class index, the file that holds its mistakes.
+        folder: the pictures, relative to the page.
+        lists: how long each list is.
+        fault: why there is no gallery, or why pictures are missing.
+    """
+
+    mistakes: int = 0
+    pictures: int = 0
+    places: tuple[int, ...] = ()
+    folder: str = ""
+    lists: tuple[tuple[str, int], ...] = ()
+    fault: str = ""
+
+
+def write_gallery(store: Store, report: Report, view: PairView, limit: int) -> GalleryNote | None:
+    """Write the lists of a pair and its pictures; a fault is told on the page, and ends no night.
+
+    Pictures that the night has already are kept, so that its pages can be written again when the
+    shards are gone.
+
+    Args:
+        store: the artifact root.
+        report: the night.
+        view: one of its pairs; without figures there is no gallery.
+        limit: of thumbnails.
+    """
+    if view.scoring is None:
+        return None
+    try:
+        evaluation = read_evaluation(store, view.pair.name, view.scoring.evaluation)
+        outcome = next(one for one in report.night.outcomes if one.pair == view.pair)
+        gallery = _gallery(store, evaluation, view.scoring, outcome)
+    except NightmarkError as error:
+        return GalleryNote(fault=str(error))
+    urgent = [key for keys in gallery.lists.values() for key in keys]
+    keys = pictured(gallery.samples, urgent, limit)
+    folder = f"{night_folder(report.night.name)}/{night_pictures(view.pair.name.split)}"
+    pictures, fault = _pictures(store, folder, evaluation, keys)
+    past = _past(store, report, view, {s.key: s.target for s in gallery.samples if s.key in keys})
+    gallery = gallery.told(past, pictures)
+    places, files = gallery.files(len(view.scoring.support))
+    pages = f"{night_folder(report.night.name)}/{view.pair}"
+    for number, rows in enumerate(files):
+        name = f"{NAME}-{number}"
+        store.publish(f"{pages}/{name}.js", put_script(name, rows))
+    lists = gallery.list_rows()
+    store.publish(f"{pages}/{LISTS}", put_script("gallery", lists))
+    return GalleryNote(
+        mistakes=len(gallery.mistakes),
+        pictures=len(pictures),
+        places=tuple(places),
+        folder=f"../{night_pictures(view.pair.name.split).rpartition('/')[2]}/",
+        lists=tuple((name, len(rows)) for name, rows in lists.items()),
+        fault=fault,
+    )
+
+
+def _gallery(store: Store, evaluation: Evaluation, scoring: Scoring, outcome: Outcome) -> Gallery:
+    changed = _changed(store, evaluation.pair.name, outcome)
+    suspects = tuple(s.key for f in outcome.findings for s in f.evidence.suspects)
+    copies = _copies(outcome.findings)
+    wanted = frozenset((*changed["fixed"], *suspects, *copies))
+    tables = rows_under_targets(store, evaluation, stored_overlay(store, scoring))
+    samples = shown_samples((table.select(COLUMNS) for table in tables), wanted)
+    return Gallery(tuple(samples), {**changed, "suspects": suspects, "copies": copies})
+
+
+def _copies(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The keys of images with copies, an image beside its copy where both are of the split."""
+    pairs = [pair for finding in findings for pair in finding.evidence.pairs]
+    return tuple(dict.fromkeys(key for pair in pairs for key in (pair.key, pair.other)))
+
+
+def _changed(store: Store, pair: PairName, outcome: Outcome) -> dict[str, tuple[str, ...]]:
+    """The keys that broke and that were fixed against the baseline, the surest mistakes first."""
+    note = outcome.comparison
+    if note is None or note.comparison is None:
+        return {"broken": (), "fixed": ()}
+    path = f"{pair.comparison(note.comparison)}/{CHANGED}"
+    table = read_table(store, path, columns=("key", "change"), advice="compare them again")
+    return {
+        change: tuple(table.filter(pc.field("change") == change)["key"].to_pylist())
+        for change in ("broken", "fixed")
+    }
+
+
+def _pictures(
+    store: Store, folder: str, evaluation: Evaluation, keys: Sequence[str]
+) -> tuple[dict[str, str], str]:
+    """The file of each key that has a picture, and why others have none."""
+    there = {name.partition(".")[0]: name for name in store.names(folder)}
+    found = {key: there[picture_stem(key)] for key in keys if picture_stem(key) in there}
+    missing = frozenset(keys) - found.keys()
+    if not missing:
+        return found, ""
+    try:
+        for shard in ShardedSplit.open(store, evaluation.shards_folder).shards():
+            for sample in shard.read_some(missing):
+                if (small := thumbnail(sample.image)) is not None:
+                    name = f"{picture_stem(sample.key)}.{small[0]}"
+                    store.publish(f"{folder}/{name}", small[1])
+                    found[sample.key] = name
+    except NightmarkError as error:
+        return found, f"Images cannot be shown: {error}"
+    return found, ""
+
+
+def _past(
+    store: Store, report: Report, view: PairView, targets: Mapping[str, int]
+) -> dict[str, str]:
+    """What became of these samples over the nights, in words."""
+    table = report.history.table
+    chosen = (
+        (pc.field("dataset") == view.pair.dataset)
+        & (pc.field("split") == view.pair.split)
+        & (pc.field("model") == view.pair.model)
+        & (pc.field("evaluation") != "")
+        & pc.is_null(pc.field("quick"))
+    )
+    rows = table.filter(chosen).select(["night", "evaluation"])
+    nights = dict(zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True))
+    said = {found: _said(store, view.pair.name, found, targets) for found in set(nights.values())}
+    past: dict[str, str] = {}
+    for key, target in targets.items():
+        seen: list[Seen] = [
+            (night, said[found][key] == target)
+            for night, found in sorted(nights.items())
+            if key in said[found]
+        ]
+        past[key] = past_words(seen)
+    return past
+
+
+def _said(store: Store, pair: PairName, evaluation: str, keys: Iterable[str]) -> dict[str, int]:
+    """What an evaluation took these samples for; nothing where it is not kept any more."""
+    wanted = pa.array(sorted(keys), pa.string())
+    said: dict[str, int] = {}
+    try:
+        for path in read_evaluation(store, pair, evaluation).predictions:
+            rows = read_table(store, path, columns=("key", "topk"))
+            rows = rows.filter(pc.is_in(rows["key"], wanted))
+            rows = rows.filter(pc.is_valid(rows["topk"]))
+            first = pc.list_element(rows["topk"], 0) if rows.num_rows else rows["topk"]
+            said.update(zip(rows["key"].to_pylist(), first.to_pylist(), strict=True))
+    except NightmarkError:
+        return {}
+    return said

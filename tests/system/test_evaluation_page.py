@@ -1,0 +1,102 @@
+"""Clicking through the page of an evaluation: from figures to the images behind them."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.browser import browsing, watch
+from tests.support.nights_to_open import HOSTILE, Opened, bad_night, thousand_classes
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    return thousand_classes(tmp_path_factory.mktemp("thousand"))
+
+
+def number(text: str) -> int:
+    found = re.match(r"[\d,]+", text)
+    assert found is not None, text
+    return int(found[0].replace(",", ""))
+
+
+def said(page: Page) -> str:
+    return page.locator("#pictures-said").inner_text()
+
+
+def wait_until_said(page: Page, words: str) -> None:
+    page.locator("#pictures-said").filter(has_text=words).wait_for()
+
+
+def test_a_thousand_classes_are_gone_into_and_lead_to_images(
+    browser: Browser, thousand: Opened
+) -> None:
+    pair = thousand.night.outcomes[0].pair
+    file = thousand.report(pair)
+    assert file.stat().st_size < 3_000_000
+    scoring = json.loads((file.parent / "metrics.json").read_text())
+    names = scoring["class_names"]
+    cells = {tuple(cell[:2]): cell[2] for cell in scoring["confusion"]}
+    watched = watch(browser)
+    watched.open(file)
+    page = watched.page
+    page.get_by_label("Go to class").fill("golden retriever")
+    page.keyboard.press("Tab")
+    page.get_by_text("Each field is one class taken for another").wait_for()
+    row = page.locator("#confused ~ div tbody tr").first
+    target, prediction = (row.locator("th").inner_text(), row.locator("td").first.inner_text())
+    row.get_by_role("button").click()
+    wait_until_said(page, "taken")
+    cell = (names.index(target), names.index(prediction))
+    assert number(said(page)) == cells[cell] == page.locator("#pictures > li").count()
+    page.get_by_label("Show", exact=True).select_option("worst")
+    wrong = scoring["n"] - sum(count for (t, p), count in cells.items() if t == p)
+    wait_until_said(page, "surest")
+    assert number(said(page)) == wrong
+    page.get_by_label("Filter classes").fill("retriever golden")
+    assert page.locator("#class-table tbody tr:visible").count() == 1
+    assert page.locator("#class-table .spark").count() == len(names)
+    watched.check()
+    page.context.close()
+
+
+def test_a_field_of_a_small_matrix_shows_its_images_and_names_run_nothing(
+    browser: Browser, tmp_path: Path
+) -> None:
+    night = bad_night(tmp_path)
+    pair = night.night.outcomes[0].pair
+    scoring = json.loads((night.report(pair).parent / "metrics.json").read_text())
+    watched = watch(browser)
+    watched.open(night.report(pair))
+    page = watched.page
+    plot = page.locator("#confusion-chart")
+    plot.scroll_into_view_if_needed()
+    area = plot.locator(".nsewdrag").first.bounding_box()
+    assert area is not None
+    # Row 3, column 5: cats that are taken for dogs.
+    side = len(scoring["class_names"])
+    page.mouse.move(area["x"] + area["width"] * 5.5 / side, area["y"] + area["height"] * 3.5 / side)
+    page.wait_for_timeout(300)
+    page.mouse.down()
+    page.mouse.up()
+    wait_until_said(page, "of cat taken for dog")
+    count = next(count for t, p, count in scoring["confusion"] if (t, p) == (3, 5))
+    assert number(said(page)) == count
+    page.get_by_label("Show", exact=True).select_option("class")
+    page.get_by_label("Class", exact=True).select_option(HOSTILE)
+    wait_until_said(page, "<script>")
+    sort = page.locator("#class-table thead").get_by_role("button", name="Images")
+    sort.click()
+    column = page.locator("#class-table tbody tr td:nth-child(5)").all_inner_texts()
+    assert [number(text) for text in column] == sorted(scoring["support"], reverse=True)
+    watched.check()
+    page.context.close()

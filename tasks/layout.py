@@ -112,6 +112,11 @@ def copies_folder(copies: str = "") -> str:
     return f"{COPIES}/{copies}".rstrip("/")
 
 
+def probe(name: str) -> str:
+    """The folder of a file that is written to see whether it can be, and removed at once."""
+    return f"probes/{name}"
+
+
 def lease(name: str) -> str:
     return f"{LEASES}/{name}.json"
 

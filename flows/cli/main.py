@@ -10,6 +10,7 @@ from flows.cli import (
     backtesting,
     comparing,
     deciding,
+    doctoring,
     environment,
     health,
     keeping,
@@ -58,6 +59,7 @@ for group in (
     schemas.commands,
     querying.commands,
     keeping.commands,
+    doctoring.commands,
 ):
     app.registered_commands.extend(group.registered_commands)
 

@@ -80,7 +80,7 @@ addEventListener("DOMContentLoaded", () => {
     if (!places.length) return;
     choice.value = "class";
     classChoice.value = String(target);
-    classChoice.closest("label").hidden = false;
+    classChoice.closest(".choice").hidden = false;
     if (target === prediction) return goTo(showClass(target));
     const rows = (await mistakesIn(places[target])).filter((row) => row[1] === target && row[2][0] === prediction);
     show(rows, `${plural(rows.length, "image", "images")} of ${names[target]} taken for ${names[prediction]}.`);
@@ -103,7 +103,7 @@ addEventListener("DOMContentLoaded", () => {
   };
 
   async function showList() {
-    classChoice.closest("label").hidden = choice.value !== "class";
+    classChoice.closest(".choice").hidden = choice.value !== "class";
     if (choice.value === "class") return showClass(Number(classChoice.value));
     if (choice.value === "worst") {
       const rows = (await Promise.all([...new Set(places)].map(mistakesIn))).flat().sort(surest);

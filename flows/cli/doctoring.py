@@ -19,6 +19,7 @@ from tasks.doctor.inputs import check_inputs
 from tasks.doctor.machine import check_machine
 from tasks.doctor.server import check_server
 from tasks.doctor.storage import check_storage, look_at
+from tasks.metrics.words import counted
 
 commands = typer.Typer()
 STYLES: dict[CheckState, str] = {
@@ -98,4 +99,5 @@ def _print(checks: Sequence[Check]) -> None:
     wrong = [check for check in checks if check.remedy]
     say(*(f"{check.name}: {check.remedy}" for check in wrong))
     faults = sum(check.state == "fault" for check in checks)
-    say(f"{faults} faults, {len(wrong) - faults} warnings." if wrong else "All is well.")
+    told = f"{counted(faults, 'fault')}, {counted(len(wrong) - faults, 'warning')}."
+    say(told if wrong else "All is well.")

@@ -12,6 +12,7 @@ from shards.store import Store
 from tasks.doctor.check import Check, fault, fine, skipped, warning
 from tasks.layout import probe
 from tasks.leases import Lease, read_leases
+from tasks.metrics.words import counted
 from tasks.retention.pieces import take_stock
 from tasks.retention.words import size_text
 
@@ -98,7 +99,9 @@ def check_storage(found: Storage) -> Iterator[Check]:
     yield _clock(found.clock_offset)
     yield from _leases(found)
     if found.partial:
-        said = f"{found.partial:,} files of killed writers ({size_text(found.partial_bytes)})"
+        said = (
+            f"{counted(found.partial, 'file')} of killed writers ({size_text(found.partial_bytes)})"
+        )
         yield warning("leftovers", said, "nightmark prune --delete removes them")
     else:
         yield fine("leftovers", "no files of killed writers")

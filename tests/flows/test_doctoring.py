@@ -39,7 +39,7 @@ def test_faults_are_told_with_what_to_do(
     assert nightmark("doctor", plan) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "model resnet8: weights: correct the plan, or put the file there" in said
-    assert "1 faults, 0 warnings." in said
+    assert "1 fault, 0 warnings." in said
     assert nightmark("doctor") == 0
     assert "All is well." in capsys.readouterr().out
     plan.write_text("name: x")

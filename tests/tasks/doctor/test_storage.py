@@ -76,7 +76,7 @@ def test_leftovers_and_leases_of_killed_processes(tmp_path: Path) -> None:
     leases, leftovers = found(seen, "leases"), found(seen, "leftovers")
     assert (leases.state, leftovers.state) == ("warning", "warning")
     assert leases.said.startswith("1 of killed processes; night of cifar10/test (")
-    assert leftovers.said == "1 files of killed writers (2 B)"
+    assert leftovers.said == "1 file of killed writers (2 B)"
     assert "nightmark prune" in leases.remedy
     assert "nightmark prune" in leftovers.remedy
 

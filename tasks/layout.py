@@ -87,6 +87,10 @@ class PairName:
         """The folder of all decisions about this pair."""
         return f"{DECISIONS}/{self}"
 
+    def curves(self, scoring: str) -> str:
+        """Precision-recall and ROC curves of the classes of a scoring."""
+        return f"{self.scoring(scoring)}/curves.parquet"
+
     def decision(self, decision: str) -> str:
         return f"{self.decisions}/{decision}.json"
 

@@ -158,7 +158,7 @@ def _heat_map(
     ticks = {"tickvals": positions, "ticktext": labels, "showgrid": False, "zeroline": False}
     chart.update_xaxes(tickangle=-60, automargin=True, **ticks)
     chart.update_yaxes(autorange="reversed", automargin=True, **ticks)
-    chart.update_layout(**_look(height=max(380, 190 + 22 * len(labels))))
+    chart.update_layout(**look(height=max(380, 190 + 22 * len(labels))))
     return chart
 
 
@@ -227,10 +227,11 @@ def _lay_out_rows(chart: go.Figure, labels: list[str], title: str, kind: str) ->
         zeroline=False,
         automargin=True,
     )
-    chart.update_layout(**_look(height=130 + ROW_HEIGHT[kind] * len(labels)))
+    chart.update_layout(**look(height=130 + ROW_HEIGHT[kind] * len(labels)))
 
 
-def _look(height: int) -> dict[str, object]:
+def look(height: int) -> dict[str, object]:
+    """The layout that all charts share; ``height`` in pixels."""
     return {
         "template": go.layout.Template(),
         "height": height,

@@ -1,6 +1,6 @@
 """A report → pages that need no server and no network: templates and Plotly charts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,13 +14,24 @@ from tasks.report.assets import ASSETS, POLICY, script_json
 from tasks.report.chart import Chart
 from tasks.report.charts import confusion_chart, recall_chart, top1_chart
 from tasks.report.confusion_view import confusion_json
+from tasks.report.curve_charts import reliability_chart, risk_chart
 from tasks.report.galleries import GalleryNote
 from tasks.report.overview import Overview
-from tasks.report.receipts import change_receipt, night_receipt, trend_receipt
+from tasks.report.receipts import (
+    Receipt,
+    change_receipt,
+    classes_receipt,
+    confusion_receipt,
+    counted_receipt,
+    night_receipt,
+    overall_receipt,
+    trend_receipt,
+)
 from tasks.report.sparks import Spark, spark
+from tasks.report.thresholds import CLASSES_PER_FILE, NAME
 from tasks.report.trend import Trend
 from tasks.report.trend_charts import trend_chart
-from tasks.report.view import Report
+from tasks.report.view import PairView, Report
 from tasks.report.words import STATES, StateWord
 
 INDEX_PAGE = "index.html"
@@ -60,13 +71,19 @@ def history_page(overview: Overview) -> str:
     )
 
 
-def evaluation_page(report: Report, pair: Pair, gallery: GalleryNote | None = None) -> str:
+def evaluation_page(
+    report: Report,
+    pair: Pair,
+    gallery: GalleryNote | None = None,
+    with_curve: Sequence[int] = (),
+) -> str:
     """The page of one pair, to be kept at its ``href`` in the night's folder.
 
     Args:
         report: the night.
         pair: one of its pairs.
         gallery: what lies beside the page to be shown; None where there are no images.
+        with_curve: the classes whose curves lie beside the page.
 
     Raises:
         KeyError: the pair is not of this night.
@@ -82,6 +99,11 @@ def evaluation_page(report: Report, pair: Pair, gallery: GalleryNote | None = No
         report=report,
         view=view,
         recall_chart=scoring and recall_chart(scoring, report.intervals),
+        reliability_chart=scoring and reliability_chart(scoring, report.intervals),
+        risk_chart=scoring and risk_chart(scoring, report.intervals),
+        thresholds=_threshold_choices(view, with_curve),
+        curve_files={"classes": CLASSES_PER_FILE, "name": NAME},
+        receipts=_receipts(report, scoring) if scoring else {},
         confusion_chart=matrix,
         ordered=ordered,
         carried=carried and Markup(carried),  # noqa: S704
@@ -91,6 +113,21 @@ def evaluation_page(report: Report, pair: Pair, gallery: GalleryNote | None = No
         home=f"{up}{INDEX_PAGE}",
         assets=f"{up}{ASSETS}",
     )
+
+
+def _threshold_choices(view: PairView, with_curve: Sequence[int]) -> list[tuple[int, str]]:
+    """The classes to choose from, the worst recall first, as in the table."""
+    wanted = set(with_curve)
+    return [(row.index, row.label) for row in view.classes if row.index in wanted]
+
+
+def _receipts(report: Report, scoring: Scoring) -> dict[str, Receipt]:
+    return {
+        "overall": overall_receipt(report.night, scoring.pair.name),
+        "counted": counted_receipt(scoring),
+        "classes": classes_receipt(scoring),
+        "confusion": confusion_receipt(scoring),
+    }
 
 
 def _sparks(report: Report, scoring: Scoring) -> dict[int, Spark]:

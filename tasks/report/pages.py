@@ -8,7 +8,7 @@ from tasks.gates.overrides import override_notes
 from tasks.layout import HISTORY_PAGE, NIGHTS, night_folder, night_report
 from tasks.metrics.scoring import Scoring
 from tasks.night import Night
-from tasks.report.assets import ASSETS, PLOTLY, asset_files
+from tasks.report.assets import ASSETS, PLOTLY, asset_files, put_script
 from tasks.report.build import build_report
 from tasks.report.class_csv import class_csv
 from tasks.report.galleries import write_gallery
@@ -18,6 +18,7 @@ from tasks.report.html import INDEX_PAGE, evaluation_page, history_page, night_p
 from tasks.report.junit import junit_xml
 from tasks.report.markdown import night_markdown
 from tasks.report.overview import build_overview
+from tasks.report.thresholds import class_curves, curve_files
 from tasks.report.trend import TREND_NIGHTS
 from tasks.report.view import Report
 from tasks.stored import finished_nights
@@ -48,7 +49,11 @@ def write_night(store: Store, report: Report, thumbnails: int = PICTURES) -> str
     for view in report.pairs:
         if view.scoring is not None:
             gallery = write_gallery(store, report, view, thumbnails)
-            page = evaluation_page(report, view.pair, gallery)
+            curves = class_curves(store, view.pair.name, view.scoring)
+            for name, classes in curve_files(curves).items():
+                store.publish(f"{folder}/{view.pair}/{name}.js", put_script(name, classes))
+            with_curve = tuple(curve.index for curve in curves)
+            page = evaluation_page(report, view.pair, gallery, with_curve)
             store.publish(f"{folder}/{night_report(view.pair.name)}", page.encode())
             store.publish(f"{folder}/{view.pair}/{METRICS}", view.scoring.to_json())
             store.publish(f"{folder}/{view.pair}/{CLASSES}", class_csv(view.scoring))

@@ -100,7 +100,7 @@ def score_and_publish(
     scoring = compose_scoring(evaluation, classes, tallies, overlaid, spec, ranking, checks, slices)
     folder = pair.scoring(scoring.id)
     if ranking is not None:
-        store.publish(f"{folder}/curves.parquet", table_bytes(ranking.points))
+        store.publish(pair.curves(scoring.id), table_bytes(ranking.points))
     store.publish(f"{folder}/tallies.parquet", table_bytes(tallies_table(tallies)))
     store.publish(pair.metrics(scoring.id), scoring.to_json())
     return scoring

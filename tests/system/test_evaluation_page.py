@@ -100,3 +100,33 @@ def test_a_field_of_a_small_matrix_shows_its_images_and_names_run_nothing(
     assert [number(text) for text in column] == sorted(scoring["support"], reverse=True)
     watched.check()
     page.context.close()
+
+
+def test_precision_is_traded_for_recall_with_a_slider(browser: Browser, tmp_path: Path) -> None:
+    night = bad_night(tmp_path)
+    pair = night.night.outcomes[0].pair
+    scoring = json.loads((night.report(pair).parent / "metrics.json").read_text())
+    watched = watch(browser)
+    watched.open(night.report(pair))
+    page = watched.page
+    told = page.locator("#threshold-said")
+    page.locator("#thresholds").scroll_into_view_if_needed()
+    told.filter(has_text="recall").wait_for()
+    page.get_by_label("Curve of class").select_option(label="dog")
+    images = scoring["support"][scoring["class_names"].index("dog")]
+    told.filter(has_text=f"of {images};").wait_for()
+    before = told.inner_text()
+    slider = page.get_by_label("Threshold")
+    slider.focus()
+    page.keyboard.press("End")
+    lowest = told.inner_text()
+    assert before != lowest
+    assert f"recall 100.0 % ({images} of {images}" in lowest
+    page.keyboard.press("Home")
+    assert "precision" in told.inner_text() != lowest
+    page.locator("#threshold-plot .main-svg").first.wait_for()
+    assert page.get_by_text("Reliability: how often").count() == 1
+    page.get_by_text("Where the figures of the classes come from").click()
+    assert page.locator("#receipt-classes").is_visible()
+    watched.check()
+    page.context.close()

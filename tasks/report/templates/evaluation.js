@@ -131,6 +131,49 @@ addEventListener("DOMContentLoaded", () => {
     }
   }
 
+  // ---- thresholds ----
+
+  const tool = document.getElementById("threshold-tool");
+  if (tool) {
+    const chosen = document.getElementById("threshold-class");
+    const slider = document.getElementById("threshold");
+    const curvePlot = document.getElementById("threshold-plot");
+    const told = document.getElementById("threshold-said");
+    const one = (share) => `${(100 * share).toFixed(1)} %`;
+    let curve = null;
+
+    function tellThreshold() {
+      const [n, rows] = curve;
+      const [threshold, hits, taken, low, high, least, most] = rows[Number(slider.value)];
+      told.textContent = `At ${threshold.toPrecision(3)}: recall ${one(hits / n)} (${hits.toLocaleString("en")} of ${n.toLocaleString("en")}; ${one(low)} to ${one(high)}), precision ${one(hits / taken)} (${hits.toLocaleString("en")} of ${taken.toLocaleString("en")} taken for it; ${one(least)} to ${one(most)}).`;
+      slider.setAttribute("aria-valuetext", told.textContent);
+      const line = { type: "scatter", mode: "lines+markers", x: rows.map((row) => 100 * row[1] / n), y: rows.map((row) => 100 * row[1] / row[2]), line: { color: "#0072B2", width: 1 }, marker: { color: "#0072B2", size: 4 }, hoverinfo: "skip", name: "thresholds" };
+      const here = { type: "scatter", mode: "markers", x: [100 * hits / n], y: [100 * hits / taken], marker: { color: "#D55E00", size: 13, symbol: "diamond" }, hoverinfo: "skip", name: "this threshold" };
+      const axis = (text) => ({ title: { text }, range: [-2, 102], ticksuffix: " %", gridcolor: "rgba(128,128,128,0.22)", zeroline: false, automargin: true, fixedrange: true });
+      const layout = { height: 380, margin: { l: 8, r: 24, t: 8, b: 8 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: "#7d7d7d", size: 13, family: "system-ui, sans-serif" }, showlegend: false, dragmode: false, xaxis: axis("Recall"), yaxis: axis("Precision") };
+      Plotly.react(curvePlot, [line, here], layout, { displayModeBar: false, responsive: true, displaylogo: false });
+    }
+
+    async function showCurve() {
+      const index = Number(chosen.value);
+      const name = `${tool.dataset.name}-${Math.floor(index / Number(tool.dataset.classes))}`;
+      curve = (await Nightmark.load(`${name}.js`, name))[index];
+      const rows = curve[1];
+      slider.max = String(rows.length - 1);
+      // Where the class is the likelier answer of two, to begin with.
+      slider.value = String(Math.max(0, rows.findLastIndex((row) => row[0] >= 0.5)));
+      tellThreshold();
+    }
+
+    tool.hidden = false;
+    chosen.addEventListener("change", showCurve);
+    slider.addEventListener("input", tellThreshold);
+    const close = new IntersectionObserver((seen) => {
+      if (seen.some((entry) => entry.isIntersecting)) { close.disconnect(); if (!curve) showCurve(); }
+    }, { rootMargin: "300px" });
+    close.observe(tool);
+  }
+
   // ---- confusion: of few classes the chart is on the page, of many it is drawn in the depth looked at ----
 
   const small = document.getElementById("confusion-chart");

@@ -128,10 +128,11 @@ def test_charts_are_drawn_where_they_can_be_read(
     pages: dict[str, Page], thousand: NightCase
 ) -> None:
     assert _charts(pages[INDEX_PAGE]) == {"top1-chart"}
-    assert _charts(pages["cifar10/test/bad/report.html"]) == {"recall-chart", "confusion-chart"}
+    all_four = {"recall-chart", "confusion-chart", "reliability-chart", "risk-chart"}
+    assert _charts(pages["cifar10/test/bad/report.html"]) == all_four
     assert _charts(pages["cifar10/test/lost/report.html"]) == set()
     wide = evaluation_page(thousand.report, thousand.pair("wide"))
-    assert _charts(Page(wide)) == {"recall-chart", "confusion-chart"}
+    assert _charts(Page(wide)) == all_four
     assert "of 1,000 classes have samples; the others are not listed." in wide
 
 

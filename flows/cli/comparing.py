@@ -41,6 +41,9 @@ def compare(
     listed: Annotated[
         int, typer.Option("--list", min=0, max=50, help="So many fixed and broken images.")
     ] = 10,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a page with the images, too, and say where.")
+    ] = False,
     root: RootOption = "artifacts",
 ) -> None:
     """Compare two stored evaluations image by image: what was fixed, what broke, what is proven."""
@@ -57,6 +60,10 @@ def compare(
     _print_samples("fixed", found, found.fixed_samples[:listed])
     OUT.print()
     say(f"All fixed and broken images: {store.locate(f'{folder}/{CHANGED}')}")
+    if html:
+        from tasks.report.compare_page import write_comparison_page
+
+        say(f"Page: {write_comparison_page(store, found)}")
 
 
 def _print_overall(changes: Sequence[Change]) -> None:

@@ -5,6 +5,8 @@ from importlib import resources
 
 import plotly.offline
 
+from shards.store import Store
+
 ASSETS = "assets"
 """A folder beside the first page; every page refers to it by a relative path."""
 
@@ -24,6 +26,15 @@ def asset_files() -> dict[str, bytes]:
     script: str = plotly.offline.get_plotlyjs()
     own = {name: templates.joinpath(name).read_bytes() for name in OWN}
     return {PLOTLY: script.encode(), **own}
+
+
+def write_assets(store: Store, folder: str) -> None:
+    """Publish the shared files under the folder of a night, or of a page of its own."""
+    for name, content in asset_files().items():
+        path = f"{folder}/{ASSETS}/{name}"
+        # The chart library is large, and the same while its size is.
+        if name != PLOTLY or not store.exists(path) or store.size(path) != len(content):
+            store.publish(path, content)
 
 
 def put_script(name: str, value: object) -> bytes:

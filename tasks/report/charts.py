@@ -53,7 +53,7 @@ class _Dots:
             found.values.append(value)
             found.down.append(0.0 if metric.low is None else max(value - 100 * metric.low, 0.0))
             found.up.append(0.0 if metric.high is None else max(100 * metric.high - value, 0.0))
-            found.hover.append(f"{_escaped(name)}: {figure_of(metric)}, n = {metric.n:,}")
+            found.hover.append(f"{escaped(name)}: {figure_of(metric)}, n = {metric.n:,}")
         return found
 
 
@@ -70,7 +70,9 @@ def top1_chart(pairs: Sequence[PairView], intervals: str) -> Chart | None:
         dots = _Dots.of([view.title for view in of_split], metrics)
         chart.add_trace(_dots(dots, [rows[str(view.pair)] for view in of_split], number, split))
     _add_demands(chart, [_demanded(view) for view in shown])
-    labels = [f"<b>{_label(view.pair.model)}</b><br>{_label(view.split)}" for view in shown]
+    labels = [
+        f"<b>{short_label(view.pair.model)}</b><br>{short_label(view.split)}" for view in shown
+    ]
     _lay_out_rows(chart, labels, "Top-1 accuracy", "pair")
     chart.update_layout(showlegend=True)
     caption = f"Top-1 accuracy with its {intervals}; a grey stroke is what a gate requires."
@@ -87,7 +89,7 @@ def recall_chart(scoring: Scoring, intervals: str) -> Chart | None:
     labels = [names[index] for index in present]
     dots = _Dots.of(labels, [recall[index] for index in present])
     chart = go.Figure(_dots(dots, list(range(len(present))), 0, "recall"))
-    _lay_out_rows(chart, [_label(label) for label in labels], "Recall", "class")
+    _lay_out_rows(chart, [short_label(label) for label in labels], "Recall", "class")
     caption = f"Recall of each class that has samples, with its {intervals}; the worst on top."
     return Chart.of(chart, "recall-chart", caption)
 
@@ -114,10 +116,10 @@ def confusion_chart(scoring: Scoring) -> Chart | None:
         shares[row][column] = 100 * count / scoring.support[target]
         counts[row][column] = f"{count:,}"
         hover[row][column] = (
-            f"{_escaped(names[target])} taken for {_escaped(names[prediction])}: "
+            f"{escaped(names[target])} taken for {escaped(names[prediction])}: "
             f"{count:,} of {scoring.support[target]:,}"
         )
-    chart = _heat_map(shares, counts, hover, [_label(names[index]) for index in classes])
+    chart = _heat_map(shares, counts, hover, [short_label(names[index]) for index in classes])
     chart.update_traces(meta={"classes": classes})
     return Chart.of(
         chart,
@@ -168,7 +170,7 @@ def _dots(dots: _Dots, rows: list[int], number: int, name: str) -> go.Scatter:
         x=dots.values,
         y=rows,
         mode="markers",
-        name=_escaped(name),
+        name=escaped(name),
         marker={"color": colour, "size": 10, "symbol": SYMBOLS[number % len(SYMBOLS)]},
         error_x={
             "array": dots.up,
@@ -245,10 +247,11 @@ def look(height: int) -> dict[str, object]:
     }
 
 
-def _label(name: str) -> str:
+def short_label(name: str) -> str:
     """Short enough for an axis; the whole name is in the hover text."""
-    return _escaped(name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…")
+    return escaped(name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…")
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
+    """Text for Plotly, which reads markup in labels."""
     return html.escape(name, quote=False)

@@ -72,7 +72,7 @@ def write_gallery(store: Store, report: Report, view: PairView, limit: int) -> G
     urgent = [key for keys in gallery.lists.values() for key in keys]
     keys = pictured(gallery.samples, urgent, limit)
     folder = f"{night_folder(report.night.name)}/{night_pictures(view.pair.name.split)}"
-    pictures, fault = _pictures(store, folder, evaluation, keys)
+    pictures, fault = copy_pictures(store, folder, evaluation, keys)
     past = _past(store, report, view, {s.key: s.target for s in gallery.samples if s.key in keys})
     gallery = gallery.told(past, pictures)
     places, files = gallery.files(len(view.scoring.support))
@@ -121,10 +121,10 @@ def _changed(store: Store, pair: PairName, outcome: Outcome) -> dict[str, tuple[
     }
 
 
-def _pictures(
+def copy_pictures(
     store: Store, folder: str, evaluation: Evaluation, keys: Sequence[str]
 ) -> tuple[dict[str, str], str]:
-    """The file of each key that has a picture, and why others have none."""
+    """The file of each key that has a picture in the folder by now, and why others have none."""
     there = {name.partition(".")[0]: name for name in store.names(folder)}
     found = {key: there[picture_stem(key)] for key in keys if picture_stem(key) in there}
     missing = frozenset(keys) - found.keys()

@@ -13,6 +13,7 @@ from tasks.records import Pair
 from tasks.report.assets import ASSETS, POLICY, script_json
 from tasks.report.chart import Chart
 from tasks.report.charts import confusion_chart, recall_chart, top1_chart
+from tasks.report.compare_view import CompareView
 from tasks.report.confusion_view import confusion_json
 from tasks.report.curve_charts import reliability_chart, risk_chart
 from tasks.report.galleries import GalleryNote
@@ -113,6 +114,11 @@ def evaluation_page(
         home=f"{up}{INDEX_PAGE}",
         assets=f"{up}{ASSETS}",
     )
+
+
+def comparison_page(view: CompareView, assets: str, fault: str = "") -> str:
+    """The page of a comparison; ``fault`` says why images are missing."""
+    return _page("compare.html", view=view, assets=assets, fault=fault)
 
 
 def _threshold_choices(view: PairView, with_curve: Sequence[int]) -> list[tuple[int, str]]:

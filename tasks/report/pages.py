@@ -8,7 +8,7 @@ from tasks.gates.overrides import override_notes
 from tasks.layout import HISTORY_PAGE, NIGHTS, night_folder, night_report
 from tasks.metrics.scoring import Scoring
 from tasks.night import Night
-from tasks.report.assets import ASSETS, PLOTLY, asset_files, put_script
+from tasks.report.assets import put_script, write_assets
 from tasks.report.build import build_report
 from tasks.report.class_csv import class_csv
 from tasks.report.galleries import write_gallery
@@ -45,7 +45,7 @@ def write_night(store: Store, report: Report, thumbnails: int = PICTURES) -> str
     Of each pair at most so many ``thumbnails`` are copied from the shards.
     """
     folder = night_folder(report.night.name)
-    _write_assets(store, folder)
+    write_assets(store, folder)
     for view in report.pairs:
         if view.scoring is not None:
             gallery = write_gallery(store, report, view, thumbnails)
@@ -69,18 +69,10 @@ def write_history(store: Store) -> str:
     Whole files replace each other, and a night that ends meanwhile is taken in: of several writers
     the last one to look has listed all.
     """
-    _write_assets(store, NIGHTS)
+    write_assets(store, NIGHTS)
     listed = None
     while (names := finished_nights(store)) != listed:
         page = history_page(build_overview(read_history(store, names)))
         store.publish(HISTORY_PAGE, page.encode())
         listed = names
     return store.locate(HISTORY_PAGE)
-
-
-def _write_assets(store: Store, folder: str) -> None:
-    for name, content in asset_files().items():
-        path = f"{folder}/{ASSETS}/{name}"
-        # The chart library is large, and the same while its size is.
-        if name != PLOTLY or not store.exists(path) or store.size(path) != len(content):
-            store.publish(path, content)

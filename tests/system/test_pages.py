@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from shards.store import Store
+from tasks.comparisons import read_comparison
+from tasks.report.compare_page import write_comparison_page
 from tests.support import nights_to_open
 from tests.support.browser import DESKTOP, PHONE, browsing, watch
-from tests.support.nights_to_open import Opened
+from tests.support.nights_to_open import Opened, bad_night
 
 NIGHTS = {
     "bad": nights_to_open.bad_night,
@@ -102,5 +105,30 @@ def test_receipts_are_copied_and_points_lead_to_their_nights(
     page.mouse.down()
     page.mouse.up()
     page.wait_for_url("**/20261120t020000z-n0/index.html")
+    watched.check()
+    page.context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_comparison_answers_first_sorts_and_filters(
+    browser: Browser, tmp_path: Path, theme: str
+) -> None:
+    night = bad_night(tmp_path)
+    store = Store.at(tmp_path)
+    note = night.night.outcomes[0].comparison
+    assert note is not None
+    comparison = read_comparison(store, night.night.outcomes[0].pair.name, note.comparison or "")
+    watched = watch(browser, theme=theme)
+    watched.open(Path(write_comparison_page(store, comparison)))
+    page = watched.page
+    assert "is worse than" in page.locator(".banner").inner_text()
+    first = page.locator("#class-table tbody tr th").first
+    worst = first.inner_text()
+    page.locator("#class-table thead").get_by_role("button", name="Difference").click()
+    assert first.inner_text() != worst or len(comparison.per_class) < 2
+    page.get_by_label("Filter classes").fill("dog")
+    assert page.locator("#class-table tbody tr:visible").count() == 1
+    assert page.locator("#broken ~ .shots .shot").count() == min(comparison.broken, 50)
+    assert watched.violations() == []
     watched.check()
     page.context.close()

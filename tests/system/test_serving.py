@@ -123,8 +123,9 @@ def test_a_killed_flow_and_a_killed_server_are_told_truthfully(served: Served) -
     served.wait(lambda: any("Crashed" in text for text in served.posted), 30, "a notification")
     kept = len(predictions(served, there))
 
-    begun = served.begin("nightly", overrides=slowly(served.folder))
-    served.wait(lambda: len(predictions(served, there)) > kept, 60, "a further shard")
+    # Another deployment: Prefect frees the place of a crashed run only after some minutes.
+    begun = served.begin("reprocess", overrides=slowly(served.folder))
+    served.wait(lambda: len(predictions(served, there)) > kept, 90, "a further shard")
     server = served.process_of("prefect server start")
     assert server is not None
     os.kill(server, signal.SIGKILL)

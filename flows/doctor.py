@@ -21,8 +21,6 @@ from tasks.models.compiled import has_compiler
 from tasks.slots.devices import find_devices
 
 PATIENCE_SECONDS = 10.0
-PREDICTION_BYTES = 150
-"""Per image and model, without full scores (docs/engine.md)."""
 MOST_DEPLOYMENTS = 200
 
 

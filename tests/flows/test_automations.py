@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-from flows.approve import APPROVED, DECLINED, PASSED_OVER
+from flows.approve import APPROVED, DECLINED, PASSED_OVER, approve
 from flows.automations import _definitions, _read
 from flows.states import GREEN, STATE_NAMES, UP_TO_DATE
 from shards.errors import InputError
@@ -36,6 +36,14 @@ def test_every_red_end_of_a_night_is_told_of(shipped: dict[str, AutomationCore])
     red = {name for state, name in STATE_NAMES.items() if state not in GREEN}
     assert red | {"Failed", "Crashed"} <= told
     assert told.isdisjoint(STATE_NAMES[state] for state in GREEN)
+
+
+def test_an_approval_that_waits_is_told_of(shipped: dict[str, AutomationCore]) -> None:
+    waits = shipped["nightmark: an approval that waits"]
+    assert expected(waits) == {"Suspended"}
+    assert isinstance(waits.trigger, EventTrigger)
+    assert "approve" in str(waits.trigger.match_related)
+    assert approve.name == "approve"
 
 
 def test_a_night_counts_as_finished_whatever_its_verdict(

@@ -79,7 +79,7 @@ def test_the_plan_itself_is_sound(write: Write) -> None:
             (
                 "root, devices, precision, decoder, compile, batch_size, samples_per_shard, "
                 "shards_per_task, keep_scores, max_failed, deadline, time_zone, "
-                "prometheus, reports_url"
+                "prometheus, thumbnails, reports_url"
             ),
         ),
         (

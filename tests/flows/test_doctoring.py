@@ -22,7 +22,8 @@ def test_a_plan_that_is_well_but_not_deployed(
     assert nightmark("doctor", PLAN, "--json") == 1
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
     wrong = {name for name, check in checks.items() if check["state"] == "fault"}
-    assert {name.partition(" ")[0] for name in wrong} == {"deployment"}
+    # Other tests deploy to this server, too, and no worker looks after that.
+    assert {name.partition(" ")[0] for name in wrong} - {"worker"} == {"deployment"}
     assert checks["deployment nightly"]["said"] == "not on the server"
     assert checks["Prefect server"]["state"] == "fine"
     assert checks["inputs of the plan"]["state"] == "fine"
@@ -51,7 +52,8 @@ def test_the_server_of_the_tests_says_its_version_and_time() -> None:
     url = PREFECT_API_URL.value()
     assert url is not None
     found = server_facts(url)
-    assert (found.fault, found.deployments) == ("", ())
+    assert found.fault == ""
+    assert "nightly" not in {deployment.name for deployment in found.deployments}
     assert found.version.startswith("3.")
     assert found.clock_offset is not None
     assert abs(found.clock_offset) < 5

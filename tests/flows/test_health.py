@@ -12,6 +12,7 @@ from PIL import Image
 
 from conf.loading import load
 from conf.locations import in_package
+from conf.plan import Plan
 from flows.evaluate import evaluate
 from flows.nightly import nightly
 from flows.returned import taken
@@ -23,6 +24,11 @@ from tests.tasks.health.images import scenes
 
 PLAN = Path(__file__).parents[1] / "plans" / "small.yaml"
 Command = Callable[..., int]
+
+
+def evaluated(plan: Plan) -> Outcome:
+    state = evaluate(plan, "cifar10", "resnet8", return_state=True)
+    return taken(state, Outcome)
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +100,13 @@ def test_a_night_finds_the_training_images_in_the_test_set(
     records = sorted(root.glob("copies/*/copies.json"))
     assert len(records) == 2
     before = [path.stat().st_mtime_ns for path in records]
-    again = evaluate(load(plan), "cifar10", "resnet8", return_state=True).result()
+    again = evaluated(load(plan))
     assert by_check(again)["leakage"] == leak
     assert [path.stat().st_mtime_ns for path in records] == before
 
     for path in records:
         path.write_text("{}")
-    spoilt = evaluate(load(plan), "cifar10", "resnet8", return_state=True).result()
+    spoilt = evaluated(load(plan))
     assert spoilt.state == "passed"
     assert "copies.json is no Copies" in by_check(spoilt)["leakage"].sentence
     for path in records:
@@ -146,7 +152,7 @@ def test_training_images_that_are_gone_are_no_fault_of_the_evaluation(
     root: Path, plan: Path
 ) -> None:
     loaded = load(plan, ["datasets.1.location=/no/such/place"])
-    tested = evaluate(loaded, "cifar10", "resnet8", return_state=True).result()
+    tested = evaluated(loaded)
     assert tested.state == "passed"
     leak = by_check(tested)["leakage"]
     assert not leak.checked

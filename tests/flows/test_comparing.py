@@ -32,6 +32,18 @@ def test_two_evaluations_are_compared_in_words_and_figures(
     assert "class 0: recall +" in printed
     assert "Fixed, the surest mistakes of the baseline first" in printed
     assert len(list(root.glob("comparisons/made/test/new/*/comparison.json"))) == 1
+    assert not list(root.glob("comparisons/made/test/new/*/index.html"))
+
+
+def test_a_page_is_written_where_the_command_says(
+    root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluated(root, "old", 1.0)
+    evaluated(root, "new", 3.0)
+    assert nightmark("compare", "made/test/old", "made/test/new", "--html") == 0
+    (page,) = root.glob("comparisons/made/test/new/*/index.html")
+    assert page.parent.name in capsys.readouterr().out
+    assert "new is better than old: top-1 accuracy +" in page.read_text()
 
 
 def test_what_is_not_comparable_is_one_line_and_code_2(

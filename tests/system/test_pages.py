@@ -130,5 +130,7 @@ def test_a_comparison_answers_first_sorts_and_filters(
     assert page.locator("#class-table tbody tr:visible").count() == 1
     assert page.locator("#broken ~ .shots .shot").count() == min(comparison.broken, 50)
     assert watched.violations() == []
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     watched.check()
     page.context.close()

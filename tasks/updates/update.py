@@ -40,12 +40,9 @@ def update_of(
 
     A pair that no night has evaluated is no update: the next night takes it.
     """
-    old = [
-        (last[pair].night.started, pair, last[pair].outcome.fingerprint)
-        for pair in pairs
-        if pair in last and last[pair].outcome.fingerprint != fingerprint
-    ]
+    old = [pair for pair in pairs if pair in last and last[pair].outcome.fingerprint != fingerprint]
     if not old:
         return None
-    _, _, before = max(old)
-    return Update(model, before, fingerprint, tuple(pair.split.dataset for _, pair, _ in old))
+    newest = last[max(old, key=lambda pair: last[pair].night.started)]
+    datasets = tuple(pair.split.dataset for pair in old)
+    return Update(model, newest.outcome.fingerprint, fingerprint, datasets)

@@ -3,6 +3,7 @@ from datetime import timedelta
 import numpy as np
 
 from shards.store import Store
+from tasks.layout import PairName, SplitName
 from tasks.stored import StoredScoring
 from tasks.updates.forecast import Forecast, last_times, not_since, reasons
 from tasks.updates.update import update_of
@@ -55,6 +56,17 @@ def test_the_lines_of_a_forecast() -> None:
     )
     there = Forecast(PAIR, (), built=0, taken_over=0, computed=1, reused=3, images=5)
     assert there.lines == ("made/test/m: 1 shard computed (5 images), 3 reused",)
+
+
+def test_an_update_of_a_model_that_one_night_evaluated_on_several_datasets(root: object) -> None:
+    store = Store.at(str(root))
+    store_night(store, 1, outcome_of(stored(store, "1")))
+    first = last_times(store, [PAIR])[PAIR]
+    elsewhere = PairName(SplitName("elsewhere", "test"), "m")
+    last = {PAIR: first, elsewhere: first}
+    update = update_of("m", "new", [PAIR, elsewhere], last)
+    assert update is not None
+    assert (update.before, update.datasets) == ("fingerprint-1", ("made", "elsewhere"))
 
 
 def test_an_update_is_a_pair_with_another_fingerprint(root: object) -> None:

@@ -43,11 +43,14 @@ class Member:
                 start_new_session=True,
             )
 
-    def end(self) -> None:
-        """Ask it to end, insist after a while, and end what it leaves behind in its session."""
+    def ask_to_end(self) -> None:
+        """Ask it to end, and wait for that a while."""
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(GRACE_SECONDS)
+
+    def end(self) -> None:
+        """End it, and what it left behind in its session."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -86,11 +89,20 @@ class Household:
                     self._revive(member)
 
     def end(self) -> None:
-        """Ask the last one first to end, and insist after a while; their children end too."""
-        for member in reversed(self._members):
-            member.end()
-            self._say(f"{member.name}: ended")
-        self._members.clear()
+        """Ask the last one first to end, and insist after a while; their children end too.
+
+        Whoever cannot wait and interrupts this, too, leaves nothing running either.
+        """
+        last_first = self._members[::-1]
+        try:
+            for member in last_first:
+                member.ask_to_end()
+                member.end()
+                self._say(f"{member.name}: ended")
+        finally:
+            for member in last_first:
+                member.end()
+            self._members.clear()
 
     def _revive(self, member: Member) -> None:
         code = member.process.returncode

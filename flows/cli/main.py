@@ -28,7 +28,7 @@ from flows.cli import (
 from flows.cli.console import ERR
 from shards.errors import InputError, NightmarkError
 
-USAGE_ERROR, INCOMPLETE, SOFTWARE_ERROR, TERMINATED = 2, 3, 70, 143
+USAGE_ERROR, INCOMPLETE, SOFTWARE_ERROR, HUNG_UP, TERMINATED = 2, 3, 70, 129, 143
 EPILOG = (
     "Exit codes: 0 passed, 1 a gate failed, 2 bad usage or input, 3 incomplete, 4 inconclusive, "
     "70 a fault of nightmark itself, 143 ended by SIGTERM (what is finished is kept)."
@@ -69,6 +69,9 @@ def main() -> None:
     environment.prepare()
     # As an exit, so that the embedded Prefect server is stopped too and not left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    # A terminal that is closed ends what was begun there as well, but not what nohup began.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: sys.exit(HUNG_UP))
     try:
         app()
     except NightmarkError as error:

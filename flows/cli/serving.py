@@ -13,7 +13,7 @@ from conf.loading import load_with_models
 from flows.cli import environment
 from flows.cli.console import OUT
 from flows.cli.household import Household
-from flows.cli.ui import wait_until_ready
+from flows.cli.ui import refuse_taken, wait_until_ready
 from shards.errors import InputError, NightmarkError
 
 commands = typer.Typer()
@@ -52,6 +52,7 @@ def serve(
     Ctrl-C ends all of it. docs/operations.md has the same as services of the system.
     """
     load_with_models(plan)
+    refuse_taken(port)
     base = f"http://127.0.0.1:{port}"
     _use(base, plan, cron, timezone, home)
     logs = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser() / "nightmark"

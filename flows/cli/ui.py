@@ -1,6 +1,7 @@
 """``nightmark ui``: the Prefect UI on the history that a command left behind, and the reports."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -44,6 +45,7 @@ def ui(
     nights = (home.parent if root is None else root) / NIGHTS
     if root is not None and not nights.is_dir():
         raise InputError(f"{nights}: no such folder; run `nightmark night`, or name another root")
+    refuse_taken(port)
     environment.isolate(home)
     with ExitStack() as stack:
         if nights.is_dir():
@@ -73,6 +75,23 @@ def _serve(base: str, port: int) -> None:
     finally:
         server.terminate()
         server.wait()
+
+
+def refuse_taken(port: int) -> None:
+    """Before a server is begun: another one on its port would answer in its place.
+
+    Raises:
+        InputError: something listens there.
+    """
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(
+                f"port {port} of this machine cannot be used ({error.strerror}): end what listens "
+                f"there, or choose another one with --port"
+            ) from error
 
 
 def wait_until_ready(server: "subprocess.Popen[bytes]", base: str) -> None:

@@ -1,0 +1,77 @@
+"""What belongs together ends together, whoever interrupts that; and a port is one's own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.cli.household import Household
+
+DEAF = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(60)
+"""
+
+
+def test_who_interrupts_the_end_leaves_nothing_running(tmp_path: Path) -> None:
+    said: list[str] = []
+    household = Household(tmp_path, said.append)
+    members = [household.begin(name, (sys.executable, "-c", DEAF)) for name in ("first", "second")]
+    while not all(member.log.read_text() for member in members):
+        time.sleep(0.05)
+    impatient = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    impatient.start()
+    with pytest.raises(KeyboardInterrupt):
+        household.end()
+    assert [member.process.returncode for member in members] == [-signal.SIGKILL] * 2
+    household.end()
+    assert said == []
+
+
+def test_what_ends_when_it_is_asked_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    household = Household(tmp_path, said.append)
+    willing = household.begin("willing", (sys.executable, "-c", "import time; time.sleep(60)"))
+    household.end()
+    assert willing.process.returncode == -signal.SIGTERM
+    assert said == ["willing: ended"]
+
+
+@pytest.mark.parametrize("command", ["serve", "ui"])
+def test_a_server_of_someone_else_is_not_taken_for_ones_own(
+    tmp_path: Path,
+    nightmark: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    plan = Path(__file__).parents[1] / "plans" / "small.yaml"
+    words = {"serve": (plan,), "ui": ("--home", tmp_path)}[command]
+    with socket.socket() as theirs:
+        theirs.bind(("127.0.0.1", 0))
+        theirs.listen()
+        port = theirs.getsockname()[1]
+        assert nightmark(command, *words, "--port", port) == 2
+    assert f"port {port} of this machine cannot be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ignored", "code"), [(False, 129), (True, 0)])
+def test_a_closed_terminal_ends_a_command_but_for_nohup(ignored: bool, code: int) -> None:
+    action = "signal.SIG_IGN" if ignored else "signal.SIG_DFL"
+    program = (
+        "import os, signal, time\n"
+        f"signal.signal(signal.SIGHUP, {action})\n"
+        "from flows.cli import main\n"
+        "main.app = lambda: (os.kill(os.getpid(), signal.SIGHUP), time.sleep(0.2))\n"
+        "main.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == code

@@ -1,5 +1,6 @@
 """Facts for ``nightmark doctor``: what the machine, the plan and the Prefect server say."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx
 import yaml
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY
 
 from conf.plan import Plan
 from conf.runtime import RuntimePlan
@@ -78,7 +80,9 @@ def server_facts(url: str) -> Server:
     if not url:
         return Server("")
     try:
-        with httpx.Client(base_url=url.rstrip("/"), timeout=PATIENCE_SECONDS) as client:
+        with httpx.Client(
+            base_url=url.rstrip("/"), timeout=PATIENCE_SECONDS, headers=_credentials()
+        ) as client:
             before = datetime.now(UTC)
             said = client.get("/admin/version").raise_for_status()
             deployments = tuple(_deployments(client))
@@ -90,8 +94,17 @@ def server_facts(url: str) -> Server:
                 deployments=deployments,
                 workers=tuple((pool, _online(client, pool)) for pool in pools),
             )
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         return Server(url, fault=str(error) or type(error).__name__)
+
+
+def _credentials() -> dict[str, str]:
+    """What a server that asks for a password is sent, as Prefect's own client does."""
+    if user_and_password := PREFECT_API_AUTH_STRING.value():
+        encoded = b64encode(user_and_password.encode()).decode()
+        return {"Authorization": f"Basic {encoded}"}
+    key = PREFECT_API_KEY.value()
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _offset(date: str | None, before: datetime) -> float | None:

@@ -27,10 +27,13 @@ class Input:
 
     @property
     def size(self) -> int:
-        """Bytes of the file, or of all files below the folder; 0 of what is not there."""
-        if self.path.is_dir():
-            return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
-        return self.path.stat().st_size if self.path.is_file() else 0
+        """Bytes of the file, or of all files below the folder; 0 of what cannot be read."""
+        try:
+            if self.path.is_dir():
+                return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+            return self.path.stat().st_size if self.path.is_file() else 0
+        except OSError:
+            return 0
 
 
 def check_inputs(inputs: Sequence[Input]) -> Iterator[Check]:

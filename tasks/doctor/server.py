@@ -60,7 +60,8 @@ def check_server(
         yield fault(
             "Prefect server",
             f"{server.url} does not answer: {server.fault}",
-            "start it (prefect server start), correct PREFECT_API_URL, or unset it",
+            "start it (prefect server start), correct PREFECT_API_URL (where it asks for a "
+            "password, PREFECT_API_AUTH_STRING), or unset it",
         )
         return
     yield _version(server, client)

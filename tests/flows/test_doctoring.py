@@ -6,7 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_KEY,
+    PREFECT_API_URL,
+    temporary_settings,
+)
 
 from flows.doctor import server_facts, wanted_deployments
 from tasks.doctor.server import Server
@@ -61,6 +66,34 @@ def test_the_server_of_the_tests_says_its_version_and_time() -> None:
 
 def test_no_server_answers() -> None:
     assert "refused" in server_facts("http://127.0.0.1:9/api").fault
+
+
+@pytest.mark.parametrize(
+    ("setting", "sent"),
+    [
+        ({PREFECT_API_AUTH_STRING: "ada:pass"}, "Basic YWRhOnBhc3M="),
+        ({PREFECT_API_KEY: "key"}, "Bearer key"),
+        ({}, None),
+    ],
+)
+def test_a_server_that_asks_for_a_password(
+    monkeypatch: pytest.MonkeyPatch, setting: dict[object, str], sent: str | None
+) -> None:
+    asked: list[str | None] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("authorization"))
+        return httpx.Response(401)
+
+    real, transport = httpx.Client, httpx.MockTransport(refuse)
+    monkeypatch.setattr(httpx, "Client", lambda **how: real(transport=transport, **how))
+    with temporary_settings(setting):
+        assert "401" in server_facts("http://s/api").fault
+    assert asked == [sent]
+
+
+def test_an_address_that_is_none_is_a_fault() -> None:
+    assert "port" in server_facts("http://s:many/api").fault
 
 
 def test_what_a_server_says_of_deployments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from tasks.doctor.inputs import Input, check_inputs
 
 
@@ -11,6 +13,17 @@ def test_files_and_folders_of_the_plan(tmp_path: Path) -> None:
     (check,) = check_inputs(there)
     assert (check.state, check.said) == ("fine", "all 2 files and folders can be read")
     assert [each.size for each in there] == [3, 2]
+
+
+def test_what_nobody_may_read_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert Input("closed", tmp_path).size == 0
+    assert Input("closed", tmp_path).fault == "Permission denied"
 
 
 def test_each_that_is_missing_or_empty_is_named(tmp_path: Path) -> None:

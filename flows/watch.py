@@ -43,7 +43,7 @@ def watch_models(
     """
     try:
         work = load_with_models(plan, overrides)
-        looks, updates = _look(work, plan.resolve(), settle_seconds)
+        looks, updates, told_before = _look(work, plan.resolve(), settle_seconds)
     except NightmarkError as error:
         return fault_state(error)
     faults = [look.sentence for look in looks if look.state == "unusable"]
@@ -51,35 +51,44 @@ def watch_models(
         return fault_state(InputError("; ".join(faults)))
     waiting = sum(look.state == "unsettled" for look in looks)
     later = f", {waiting} still being written" if waiting else ""
-    told = "; ".join(update.sentence for update in updates) or "none changed"
-    message = f"{counted(len(looks), 'model')} looked at{later}: {told}."
+    told = [update.sentence for update in updates]
+    told += [f"{update.sentence}: told before, and not evaluated yet" for update in told_before]
+    said = "; ".join(told) or "none changed"
+    message = f"{counted(len(looks), 'model')} looked at{later}: {said}."
     return Completed(message=message, data=kept(updates))
 
 
 def _look(
     plan: Plan, file: Path, settle_seconds: float
-) -> tuple[tuple[Look, ...], tuple[Update, ...]]:
-    """All looks, and the updates that were told of."""
+) -> tuple[tuple[Look, ...], tuple[Update, ...], tuple[Update, ...]]:
+    """All looks, the updates that were told of now, and those that an earlier look told of."""
     store = Store.at(plan.runtime.root)
     last = last_times(store, tuple(plan.pairs()))
-    looks, updates = [], []
+    looks, updates, told_before = [], [], []
     for model in plan.models:
         look = look_at(store, plan.name, model, resolve, settle_seconds)
         looks.append(look)
         if look.sentence:
             get_run_logger().warning("%s", look.sentence)
-        if look.seen is None or look.seen.announced == look.seen.fingerprint:
+        if look.seen is None:
             continue
         pairs = [pair for pair in plan.pairs() if pair.model == model.name]
         update = update_of(model.name, look.seen.fingerprint, pairs, last)
         if update is None:
+            # A version that was told of and taken back is an update again when it returns.
+            announced = ""
+        elif look.seen.announced == update.after:
+            told_before.append(update)
             continue
-        _tell(update, file)
+        else:
+            _tell(update, file)
+            updates.append(update)
+            announced = update.after
         # Afterwards: told twice costs a look at what is there, told never costs the update.
-        told = look.seen.model_copy(update={"announced": update.after})
-        remember(store, plan.name, told)
-        updates.append(update)
-    return tuple(looks), tuple(updates)
+        if announced != look.seen.announced:
+            told = look.seen.model_copy(update={"announced": announced})
+            remember(store, plan.name, told)
+    return tuple(looks), tuple(updates), tuple(told_before)
 
 
 def _tell(update: Update, plan: Path) -> None:

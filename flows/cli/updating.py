@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from conf.loading import load_with_models
-from flows.cli.console import OUT, say, working
+from flows.cli.console import say, working
 from flows.cli.night import DeadlineOption, PlanArgument, SetOption, report_night
 from flows.cli.outcomes import EXIT_CODES
+from shards.errors import InputError, ShardError, StoreError
 from shards.store import Store
 from tasks.night import Night
 
@@ -86,12 +87,16 @@ def watch_models(
     from flows.watch import watch_models as flow
 
     while True:
-        with working():
-            updates = taken(flow(Path(plan), overrides or [], return_state=True), tuple)
-        for update in updates:
-            say(update.sentence)
-        if not updates:
-            OUT.print("No model changed since it was evaluated.")
+        try:
+            with working():
+                state = flow(Path(plan), overrides or [], return_state=True)
+                taken(state, tuple)
+            say(str(state.message))
+        except (InputError, ShardError, StoreError) as error:
+            # A file that is being replaced, a server that is away: the next look may find it.
+            if every is None:
+                raise
+            say(str(error))
         if every is None:
             return
         time.sleep(every)

@@ -78,7 +78,8 @@ def look_at(
             return _unsettled(spec)
         model = resolve(spec)
         paths = _paths(spec, model.files)
-        if not set(before) <= set(_stat((*_watched(spec, known), *paths))):
+        after = _stat(tuple(sorted({*_watched(spec, known), *paths})))
+        if not set(before) <= set(after):
             return _unsettled(spec)
     except NightmarkError as error:
         return Look(spec.name, "unusable", sentence=str(error))
@@ -89,7 +90,8 @@ def look_at(
     seen = Seen(
         model=spec.name,
         spec=canonical,
-        files=_stat(paths),
+        # As they stood when that was sure: what is written from now on is another version.
+        files=tuple(file for file in after if Path(file.path) in paths),
         fingerprint=model.fingerprint,
         announced="" if known is None else known.announced,
     )

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,6 +40,12 @@ def replace_checkpoint(plan: Path, version: str) -> None:
     shutil.copy(
         WEIGHTS / f"cifar10_resnet8_{version}.safetensors", plan.parent / "checkpoint.safetensors"
     )
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for files to stand still."""
+    monkeypatch.setattr("tasks.updates.watching.time", SimpleNamespace(sleep=lambda _: None))
 
 
 def foreseen(plan: Path, *overrides: str) -> Forecast:
@@ -94,6 +101,50 @@ def test_a_replaced_checkpoint_from_notice_to_baseline(
     (root / stored.predictions[0]).unlink()
     forecast = foreseen(plan)
     assert (forecast.computed, forecast.reused, forecast.images) == (1, 3, 5)
+
+
+def test_what_was_told_is_said_and_told_anew_if_it_comes_back(
+    root: Path,
+    plan: Path,
+    at_once: None,
+    nightmark: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    taken(nightly(plan, return_state=True), Night)
+    replace_checkpoint(plan, "v2")
+    (update,) = announced(plan)
+    state = watch_models(plan, settle_seconds=0.0, return_state=True)
+    assert "told before, and not evaluated yet" in str(state.message)
+    assert "none changed" not in str(state.message)
+    replace_checkpoint(plan, "v1")
+    assert nightmark("watch-models", plan) == 0
+    assert "1 model looked at: none changed." in capsys.readouterr().out
+    replace_checkpoint(plan, "v2")
+    assert announced(plan) == (update,)
+
+
+def test_a_watch_goes_on_when_a_file_is_away_for_a_moment(
+    root: Path,
+    plan: Path,
+    at_once: None,
+    nightmark: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (plan.parent / "checkpoint.safetensors").unlink()
+    printed = []
+
+    def wait(seconds: float) -> None:
+        printed.append((seconds, capsys.readouterr().out))
+        if len(printed) == 2:
+            raise SystemExit(0)
+        replace_checkpoint(plan, "v1")
+
+    monkeypatch.setattr("flows.cli.updating.time", SimpleNamespace(sleep=wait))
+    assert nightmark("watch-models", plan, "--every", 60) == 0
+    first, second = printed
+    assert "checkpoint.safetensors" in first[1]
+    assert second == (60, "1 model looked at: none changed.\n")
 
 
 def test_more_images_cost_the_shards_that_change(root: Path, plan: Path, tmp_path: Path) -> None:

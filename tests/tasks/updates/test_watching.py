@@ -9,7 +9,7 @@ from shards.errors import ModelError
 from shards.store import Store
 from tasks.models.spec import ModelSpec, Preprocessing, ResolvedModel, files_sha256
 from tasks.updates import watching
-from tasks.updates.watching import Look, look_at, read_seen
+from tasks.updates.watching import Look, SeenFile, look_at, read_seen
 
 
 class Resolver:
@@ -93,6 +93,30 @@ def test_a_file_still_being_written_is_left_alone(
     assert "still being written" in found.sentence
     assert read_seen(Store.at(root), "plan", "m") is None
     assert resolver.calls == (moment == "reading")
+
+
+def test_what_is_written_once_it_was_read_is_seen_by_the_next_look(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, resolver, stat = tmp_path / "w.bin", Resolver(), watching._stat
+    weights.write_bytes(b"one")
+    calls = []
+
+    def write_after_the_last(paths: tuple[Path, ...]) -> tuple[SeenFile, ...]:
+        found = stat(paths)
+        calls.append(paths)
+        if len(calls) == 3:
+            weights.write_bytes(b"another")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watching, "_stat", write_after_the_last)
+        first = look(root, spec_of(weights), resolver)
+    second = look(root, spec_of(weights), resolver)
+    assert (first.state, second.state) == ("read", "read")
+    assert first.seen is not None
+    assert second.seen is not None
+    assert second.seen.fingerprint != first.seen.fingerprint
 
 
 def test_a_folder_is_watched_with_what_comes_into_it(root: Path, tmp_path: Path) -> None:

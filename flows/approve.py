@@ -6,10 +6,10 @@ that waits is suspended, not paused: a paused one keeps its process, and is lost
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from prefect import flow, get_run_logger, runtime, suspend_flow_run
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.input import RunInput
 from prefect.states import Completed
@@ -18,7 +18,7 @@ from pydantic import Field
 from flows.states import fault_state
 from shards.errors import NightmarkError
 from shards.store import Store
-from tasks.gates.approval import answered, held_promotion, outcome_in, promotions, question
+from tasks.gates.approval import answered, held_promotion, passed_in, promotions, question
 from tasks.gates.decisions import Decision, read_decisions, record
 from tasks.layout import night_folder
 from tasks.night import Night
@@ -49,7 +49,7 @@ def approve(root: str, pair: str, night: str, days: float = 7.0) -> State:
     """Ask a person whether what passed becomes the baseline of its pair, and record the answer.
 
     The run is suspended until it is resumed with an answer, and begins anew then. It ends Approved
-    or Declined, or PassedOver where the answer came too late to count, whatever it was.
+    or Declined, or PassedOver where no answer counts any more, before or after it was given.
 
     Args:
         root: the artifact root.
@@ -60,9 +60,12 @@ def approve(root: str, pair: str, night: str, days: float = 7.0) -> State:
     try:
         store = Store.at(root)
         record_of = read_record(store, night)
-        outcome = outcome_in(record_of, parse_pair(pair))
+        outcome = passed_in(record_of, parse_pair(pair))
+        decisions = read_decisions(store, outcome.pair.name)
     except NightmarkError as error:
         return fault_state(error)
+    if held_promotion(outcome, record_of, decisions, datetime.now(UTC)) is None:
+        return _passed_over(f"{pair}@{night}")
     text = question(record_of, outcome, store.locate(f"{night_folder(night)}/{INDEX_PAGE}"))
     answer = suspend_flow_run(
         Answer.with_initial_data(description=text),
@@ -97,8 +100,9 @@ def _passed_over(reference: str) -> State:
 
 
 def ask_for_approval(store: Store, night: Night) -> None:
-    """Begin a run that asks, for each pair that waits for a person; once for each evaluation.
+    """Begin a run that asks, for each pair that waits for a person.
 
+    Once for each evaluation and baseline: what was replaced is asked about anew if it returns.
     Whoever cannot be asked here is told of the command that decides instead.
     """
     try:
@@ -115,15 +119,22 @@ def _ask(store: Store, night: Night, decision: Decision) -> None:
     root = str(Path(store.root).resolve()) if store.is_local else store.root
     way = f'`nightmark promote {pair}@{night.name} --why "…"` approves it'
     try:
-        run_deployment(
+        standing = read_decisions(store, decision.pair.name).standing("promote")
+        over = standing[-1].id if standing else "none"
+        begun = run_deployment(
             DEPLOYMENT,
             parameters={"root": root, "pair": pair, "night": night.name},
             timeout=0,
             as_subflow=False,
-            idempotency_key=f"{root} {pair} {decision.evaluation}",
+            idempotency_key=f"{root} {pair} {decision.evaluation} over {over}",
             tags=[f"dataset:{decision.pair.dataset}", f"model:{decision.pair.model}", "approval"],
         )
     except Exception as error:  # whatever a client raises: the night is done and published
         get_run_logger().warning("%s passed; nobody could be asked (%s): %s", pair, error, way)
+        return
+    run = cast("FlowRun", begun)
+    if run.state is not None and run.state.is_final():
+        said = "%s passed; it was asked about before, and that run ended %s: %s"
+        get_run_logger().warning(said, pair, run.state.name, way)
         return
     get_run_logger().info("%s passed and waits for approval in the Prefect UI; or %s", pair, way)

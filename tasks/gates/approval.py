@@ -35,11 +35,21 @@ def promotions(store: Store, night: Night, now: datetime) -> tuple[Decision, ...
     return tuple(decision for decision in found if decision is not None)
 
 
-def outcome_in(night: Night, pair: PairName) -> Outcome:
-    """What became of a pair in a night. Raises InputError if it was not in it."""
+def passed_in(night: Night, pair: PairName) -> Outcome:
+    """The outcome of a pair that passed a night.
+
+    Raises:
+        InputError: it was not in the night, did not pass it, or was looked at quickly.
+    """
     for outcome in night.outcomes:
         if outcome.pair.name == pair:
-            return outcome
+            if outcome.state == "passed" and night.quick is None:
+                return outcome
+            quick = "" if night.quick is None else ", in a quick look"
+            raise InputError(
+                f"{pair} is {outcome.state} in night {night.name}{quick}; only what passed a full "
+                f"night is approved"
+            )
     raise InputError(f"night {night.name} did not evaluate {pair}")
 
 

@@ -1,9 +1,11 @@
 """A plan that promotes by approval: the night asks, the run waits suspended, a person answers."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -11,15 +13,18 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
+from prefect.states import Failed
 
 from flows.approve import approve, ask_for_approval
 from flows.nightly import nightly
 from flows.returned import taken
 from shards.store import Store
-from tasks.gates.decisions import Decisions, read_decisions
+from tasks.gates.approval import answered, promotions
+from tasks.gates.decisions import Decisions, read_decisions, record
 from tasks.layout import PairName, SplitName
 from tasks.night import Night
 from tasks.stored import read_record
+from tests.support.stored import logits, outcome_of, store_evaluation, store_night
 
 PLAN = Path(__file__).parents[1] / "plans" / "small.yaml"
 PAIR = PairName(SplitName("cifar10", "test"), "resnet8")
@@ -80,6 +85,8 @@ def test_what_passed_waits_suspended_until_a_person_answers(
     waiting = suspended(client, run)
     assert waiting.state_name == "Suspended"
     assert waiting.name == f"approve cifar10/test/resnet8 of {night.name}?"
+    late = client.create_flow_run_from_deployment(deployment, parameters=words)
+    suspended(client, late)
     refused = client.resume_flow_run(run.id, {"decision": "approve", "who": "Ada", "why": " "})
     assert refused.status == SetStateStatus.REJECT, "a reason is needed"
     assert not decided(root)
@@ -92,10 +99,10 @@ def test_what_passed_waits_suspended_until_a_person_answers(
     assert (made.kind, made.who, made.why) == ("promote", "Ada", "as I hoped")
     assert made.night == night.name
 
-    late = client.create_flow_run_from_deployment(deployment, parameters=words)
-    suspended(client, late)
     client.resume_flow_run(late.id, {**answer, "decision": "decline"})
     assert carried_on(client, late).name == "PassedOver"
+    useless = client.create_flow_run_from_deployment(deployment, parameters=words)
+    assert carried_on(client, useless).name == "PassedOver", "nobody is asked in vain"
     assert decided(root) == (made,)
 
 
@@ -103,3 +110,53 @@ def test_a_night_that_is_not_there_is_told(root: Path) -> None:
     state = approve(str(root), "cifar10/test/resnet8", "n1", return_state=True)
     assert (state.name, state.is_failed()) == ("Unusable", True)
     assert "has no night 'n1'" in str(state.message)
+
+
+def kept_night(store: Store, day: int, version: str) -> Night:
+    """A night that a version of the model passed, under approval."""
+    targets = (np.arange(40) % 4).tolist()
+    scores = logits(np.array(targets), 4, skill=2, seed=int(version))
+    evaluated = store_evaluation(store, PAIR, scores, targets, version=version)
+    night = store_night(store, day, outcome_of(evaluated))
+    night = night.model_copy(update={"promotion": "approval"})
+    store.publish(f"nights/{night.name}/night.json", night.to_json())
+    return night
+
+
+def test_what_was_replaced_and_returns_is_asked_about_again(
+    root: Path, client: SyncPrefectClient
+) -> None:
+    store, deployment = Store.at(root), deploy(client)
+    nights = [kept_night(store, day, version) for day, version in ((1, "1"), (2, "2"), (3, "1"))]
+    for night in nights:
+        end_of_night(root, night.name)
+        (proposal,) = promotions(store, night, datetime.now(UTC))
+        now = datetime.now(UTC)
+        record(store, answered(proposal, approved=True, who="Ada", why="as I hoped", now=now))
+    runs = [run for run in runs_of(client, deployment) if run.parameters["root"] == str(root)]
+    assert {run.parameters["night"] for run in runs} == {night.name for night in nights}
+
+
+def test_a_question_that_nobody_answered_is_not_said_to_wait(
+    root: Path, client: SyncPrefectClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment = deploy(client)
+    night = kept_night(Store.at(root), 1, "1")
+    end_of_night(root, night.name)
+    (run,) = [r for r in runs_of(client, deployment) if r.parameters["root"] == str(root)]
+    client.set_flow_run_state(run.id, Failed(message="timed out"), force=True)
+    caplog.clear()
+    end_of_night(root, night.name)
+    assert "waits for approval" not in caplog.text
+    assert "it was asked about before, and that run ended Failed" in caplog.text
+
+
+def test_what_did_not_pass_is_not_asked_about(root: Path) -> None:
+    store = Store.at(root)
+    night = kept_night(store, 1, "1")
+    failed = night.outcomes[0].model_copy(update={"state": "failed"})
+    night = night.model_copy(update={"outcomes": (failed,)})
+    store.publish(f"nights/{night.name}/night.json", night.to_json())
+    state = approve(str(root), str(PAIR), night.name, return_state=True)
+    assert state.name == "Unusable"
+    assert f"is failed in night {night.name}; only what passed" in str(state.message)

@@ -6,7 +6,7 @@ import pytest
 
 from shards.errors import InputError
 from shards.store import Store
-from tasks.gates.approval import answered, outcome_in, promotions, question
+from tasks.gates.approval import answered, passed_in, promotions, question
 from tasks.gates.decisions import Decision, read_decisions, record, revocation
 from tasks.night import Night
 from tests.support.stored import EPOCH, logits, outcome_of, pair_name, store_evaluation, store_night
@@ -79,10 +79,10 @@ def test_answers_in_the_order_of_the_nights_count_and_an_older_one_is_passed_ove
 
 def test_the_question_says_what_it_was_compared_with_and_where_the_report_is(store: Store) -> None:
     night = passed_night(store, 1, "1")
-    outcome = outcome_in(night, PAIR)
+    outcome = passed_in(night, PAIR)
     text = question(night, outcome, "root/nights/x/index.html")
     assert "it would be the first baseline" in text
     assert "`root/nights/x/index.html`" in text
     assert str(outcome.evaluation) in text
     with pytest.raises(InputError, match="did not evaluate made/test/other"):
-        outcome_in(night, pair_name("other"))
+        passed_in(night, pair_name("other"))

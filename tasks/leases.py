@@ -20,7 +20,6 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from shards.errors import StoreError
 from shards.store import Store
 from tasks.layout import LEASES, SplitName, lease
 from tasks.records import Record
@@ -105,7 +104,7 @@ def held(store: Store, work: Work, splits: Sequence[SplitName]) -> Iterator[None
         _held.reset(token)
         ended.set()
         beat.join()
-        with suppress(OSError):  # gone already, or the store is; then it becomes stale
+        with suppress(Exception):  # gone already, or the store is; then it becomes stale
             store.remove(lease(mine.name))
 
 
@@ -137,8 +136,9 @@ def _write(store: Store, mine: Lease) -> None:
 
 def _renew(store: Store, mine: Lease, ended: threading.Event) -> None:
     while not ended.wait(RENEW_SECONDS):
-        # A store that cannot be written now may be later; the work itself tells of it.
-        with suppress(StoreError):
+        # A store that cannot be written now may be later; the work itself tells of it. Clients of
+        # object stores raise what they like, and without this thread a prune takes what is in use.
+        with suppress(Exception):
             _write(store, mine.model_copy(update={"renewed": datetime.now(UTC)}))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from flows.prune import prune
+from flows.returned import taken
 from shards.store import Store
 from tasks.stored import StoredScoring
 from tests.support.stored import logits, outcome_of, pair_name, store_evaluation, store_night
@@ -81,8 +82,23 @@ def test_a_record_that_cannot_be_read(store: Store, nightmark: Command, capsys: 
 
 def test_the_flow_does_the_same(store: Store) -> None:
     rules = [f"retention.{key}=0" for key in ("days", "weeks", "months", "unused_days")]
-    told = prune(PLAN, [*rules, "retention.newest=1"])
+    few = [*rules, "retention.newest=1"]
+    state = prune(PLAN, few, return_state=True)
+    told = taken(state, int)
     assert told > 0
+    assert "Would remove 5 files and folders" in str(state.message)
+    assert "Next: run it with `delete`" in str(state.message)
     assert len(store.names("nights")) == 2
-    assert prune(PLAN, [*rules, "retention.newest=1"], delete=True) == told
+    done = prune(PLAN, few, delete=True, return_state=True)
+    assert taken(done, int) == told
+    assert "Removed 5 files and folders" in str(done.message)
     assert "20261121t020000z-n1" not in store.names("nights")
+
+
+def test_a_prune_that_could_not_be_done_says_the_next_step(store: Store, tmp_path: Path) -> None:
+    store.publish("nights/20261121t020000z-n1/night.json", b"{}")
+    state = prune(PLAN, delete=True, return_state=True)
+    assert (state.name, state.is_failed()) == ("Incomplete", True)
+    assert "nothing is pruned while it is unknown what is needed" in str(state.message)
+    assert "Next: " in str(state.message)
+    assert prune(tmp_path / "none.yaml", return_state=True).name == "Unusable"

@@ -70,6 +70,29 @@ def test_it_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert later.since == first.since
 
 
+def test_it_is_renewed_whatever_a_client_raised_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, write, refused = Store.at(tmp_path), leases._write, threading.Event()
+
+    def write_but_once_refuse(at: Store, mine: Lease) -> None:
+        if mine.renewed > mine.since and not refused.is_set():
+            refused.set()
+            raise RuntimeError("the client of an object store lost its connection")
+        write(at, mine)
+
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "_write", write_but_once_refuse)
+    with held(store, "night", [SPLIT]):
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            (found,) = read_leases(store)
+            if found.renewed > found.since:
+                break
+        assert refused.is_set()
+        assert found.renewed > found.since
+
+
 def test_one_that_is_not_renewed_is_stale(store: Store) -> None:
     with held(store, "night", [SPLIT]):
         (found,) = read_leases(store)

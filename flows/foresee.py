@@ -8,6 +8,7 @@ from prefect.logging import disable_run_logger
 from conf.plan import Plan
 from flows.build_shards import source_and_recipe
 from flows.evaluate import inference_run
+from shards.errors import NightmarkError
 from shards.manifest import MANIFEST_NAME
 from shards.parts import missing_shards
 from shards.reader import Shard, ShardedSplit
@@ -36,22 +37,35 @@ class _Split:
 
 
 def foresee(plan: Plan, pairs: Sequence[PairName]) -> tuple[Forecast, ...]:
-    """The forecast of each pair.
+    """The forecast of each pair, also of those that cannot be evaluated, which others can.
 
     Raises:
-        NightmarkError: what evaluating would raise too: a source, a plan or a model is wrong.
+        NightmarkError: a device is not there, or a night's record is unreadable.
     """
     store = Store.at(plan.runtime.root)
     device = find_devices(plan.runtime.devices)[0]
     last = last_times(store, pairs)
-    splits: dict[SplitName, _Split] = {}
+    splits: dict[SplitName, _Split | NightmarkError] = {}
     forecasts = []
     for pair in pairs:
         if pair.split not in splits:
-            splits[pair.split] = _split(plan, store, pair.split)
-        with disable_run_logger():
-            forecasts.append(_forecast(plan, pair, splits[pair.split], device, last.get(pair)))
+            splits[pair.split] = _split_or_fault(plan, store, pair.split)
+        split = splits[pair.split]
+        try:
+            if isinstance(split, NightmarkError):
+                raise split
+            with disable_run_logger():
+                forecasts.append(_forecast(plan, pair, split, device, last.get(pair)))
+        except NightmarkError as error:
+            forecasts.append(Forecast.impossible(pair, str(error)))
     return tuple(forecasts)
+
+
+def _split_or_fault(plan: Plan, store: Store, name: SplitName) -> _Split | NightmarkError:
+    try:
+        return _split(plan, store, name)
+    except NightmarkError as error:
+        return error
 
 
 def _split(plan: Plan, store: Store, name: SplitName) -> _Split:

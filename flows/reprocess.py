@@ -79,6 +79,8 @@ def chosen_pairs(
         for pair in plan.in_turn()
         if (not models or pair.model in models) and (not datasets or pair.split.dataset in datasets)
     )
+    if not pairs and not models and not datasets:
+        raise InputError(f"plan {plan.name}: no model belongs to any of its datasets")
     if not pairs:
         named = counted(len(models), "model") + " and " + counted(len(datasets), "dataset")
         raise InputError(f"plan {plan.name}: the {named} named share no pair; see `datasets`")

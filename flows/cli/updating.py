@@ -58,9 +58,12 @@ def reprocess(
     if dry_run:
         from flows.foresee import foresee
 
-        for forecast in foresee(loaded, pairs):
+        forecasts = foresee(loaded, pairs)
+        for forecast in forecasts:
             first, *rest = forecast.lines
             say(first, *(f"  {line}" for line in rest))
+        if any(forecast.fault for forecast in forecasts):
+            raise typer.Exit(EXIT_CODES["unusable"])
         return
     words = (plan, overrides or [], model or (), dataset or (), day, deadline)
     with working():

@@ -33,6 +33,7 @@ class Forecast:
         computed: shards that would be predicted; where shards would be built, at most so many.
         reused: shards whose predictions are there.
         images: images of the computed shards; None where they are not built yet.
+        fault: why it cannot be evaluated as things are; empty if it can.
     """
 
     pair: PairName
@@ -42,10 +43,18 @@ class Forecast:
     computed: int
     reused: int
     images: int | None
+    fault: str = ""
+
+    @classmethod
+    def impossible(cls, pair: PairName, fault: str) -> "Forecast":
+        """Of a pair that cannot be evaluated: nothing of it would be computed."""
+        return cls(pair, why=(), built=0, taken_over=0, computed=0, reused=0, images=0, fault=fault)
 
     @property
     def lines(self) -> tuple[str, ...]:
         """The forecast for a person."""
+        if self.fault:
+            return (f"{self.pair}: cannot be evaluated: {self.fault}",)
         images = "" if self.images is None else f" ({counted(self.images, 'image')})"
         work = f"{counted(self.computed, 'shard')} computed{images}, {self.reused} reused"
         shards = []

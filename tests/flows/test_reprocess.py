@@ -157,6 +157,24 @@ def test_more_images_cost_the_shards_that_change(root: Path, plan: Path, tmp_pat
     assert (night.work.computed, night.work.reused) == (forecast.computed, forecast.reused)
 
 
+def test_what_cannot_be_evaluated_hides_no_other_forecast(
+    root: Path, plan: Path, nightmark: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = plan.read_text()
+    start = text.index("  - name: resnet8")
+    model = text[start : text.index("gates:")]
+    gone = model.replace("name: resnet8", "name: gone").replace("checkpoint", "nowhere")
+    plan.write_text(text.replace(model, gone + model))
+    assert nightmark("reprocess", plan, "--dry-run") == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "cifar10/test/gone: cannot be evaluated: " in said
+    assert "nowhere.safetensors" in said
+    assert "cifar10/test/resnet8: 4 shards computed, 0 reused" in said
+    nowhere = "datasets.0.location=nowhere"
+    assert nightmark("reprocess", plan, "--dry-run", "--set", nowhere) == 2
+    assert capsys.readouterr().out.count("cannot be evaluated: ") == 2
+
+
 def test_nothing_is_done_for_what_was_evaluated_since(
     root: Path, plan: Path, nightmark: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

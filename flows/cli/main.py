@@ -31,7 +31,8 @@ from shards.errors import InputError, NightmarkError
 USAGE_ERROR, INCOMPLETE, SOFTWARE_ERROR, HUNG_UP, TERMINATED = 2, 3, 70, 129, 143
 EPILOG = (
     "Exit codes: 0 passed, 1 a gate failed, 2 bad usage or input, 3 incomplete, 4 inconclusive, "
-    "70 a fault of nightmark itself, 143 ended by SIGTERM (what is finished is kept)."
+    "70 a fault of nightmark itself, 143 ended by SIGTERM, 129 its terminal was closed (what is "
+    "finished is kept)."
 )
 
 app = typer.Typer(

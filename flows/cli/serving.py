@@ -55,6 +55,7 @@ def serve(
     refuse_taken(port)
     base = f"http://127.0.0.1:{port}"
     _use(base, plan, cron, timezone, home)
+    _check_schedule(cron, timezone)
     logs = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser() / "nightmark"
     household = Household(logs, lambda said: OUT.print(said, markup=False, soft_wrap=True))
     prefect = (sys.executable, "-m", "prefect")
@@ -111,6 +112,20 @@ def _use(base: str, plan: Path, cron: str, timezone: str, home: Path | None) -> 
         }
     )
     environment.prepare()
+
+
+def _check_schedule(cron: str, timezone: str) -> None:
+    """Before anything is begun. Raises InputError."""
+    from prefect.client.schemas.schedules import CronSchedule
+    from pydantic import ValidationError
+
+    try:
+        CronSchedule(cron=cron, timezone=timezone)
+    except ValidationError as error:
+        said = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
+        raise InputError(
+            f"{said}. Write --cron as '0 2 * * *' and --timezone as Europe/Berlin"
+        ) from error
 
 
 def _make_pool() -> None:

@@ -134,3 +134,8 @@ def test_the_deployments_that_there_should_be() -> None:
     wanted = {each.name: each.is_scheduled for each in wanted_deployments()}
     assert wanted["nightly"]
     assert not wanted["reprocess"]
+    assert wanted["watch-models"]
+    assert set(wanted) == {
+        *("nightly", "build-shards", "watch-models", "reprocess", "approve", "prune")
+    }
+    assert not wanted["prune"], "nothing is removed that nobody asked for"

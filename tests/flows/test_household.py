@@ -63,6 +63,29 @@ def test_a_server_of_someone_else_is_not_taken_for_ones_own(
     assert f"port {port} of this machine cannot be used" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("cron", "timezone", "said"),
+    [
+        ("61 2 * * *", "UTC", 'Invalid cron string: "61 2 * * *"'),
+        ("0 2 * * *", "Europa/Berlin", 'Invalid timezone: "Europa/Berlin"'),
+    ],
+)
+def test_a_schedule_that_is_none_is_told_before_anything_begins(
+    tmp_path: Path, cron: str, timezone: str, said: str
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    plan = Path(__file__).parents[1] / "plans" / "small.yaml"
+    # In a process of its own, since serve sets the environment of all that comes after it.
+    words = [sys.executable, "-m", "flows", "serve", plan, "--cron", cron, "--timezone", timezone]
+    words += ["--port", str(port), "--home", tmp_path / "home"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "home" / "nightmark").exists(), "no server was begun"
+
+
 @pytest.mark.parametrize(("ignored", "code"), [(False, 129), (True, 0)])
 def test_a_closed_terminal_ends_a_command_but_for_nohup(ignored: bool, code: int) -> None:
     action = "signal.SIG_IGN" if ignored else "signal.SIG_DFL"

@@ -143,10 +143,10 @@ def test_a_failed_gate_is_told_of_once(served: Served) -> None:
     served.posted.clear()
     run = served.ended(served.begin("nightly", overrides=["gates.0.min=0.999"]))
     assert run["state_name"] in ("GateFailed", "Inconclusive"), run["state"]
-    served.wait(lambda: served.posted, 30, "the notification")
-    time.sleep(5)
-    (told,) = served.posted
-    assert "night of small ended GateFailed" in told
+    served.wait(lambda: served.told("ended GateFailed"), 60, "the notification")
+    time.sleep(2)
+    (told,) = served.told("ended GateFailed")
+    assert "night of small" in told
 
 
 def test_a_killed_worker_and_a_server_that_is_away_lose_nothing(
@@ -195,7 +195,7 @@ def test_a_service_that_is_killed_with_its_runs_is_told_truthfully(
     run = served.ended(begun, 240)
     assert run["state_type"] == "CRASHED"
     assert "no heartbeat for 90 seconds. Next: run it again" in run["state"]["message"]
-    served.wait(lambda: any("Crashed" in text for text in served.posted), 30, "a notification")
+    served.wait(lambda: served.told("Crashed"), 60, "a notification")
     services.begin(*WORKER)
     served.ended(served.begin("nightly", overrides=slow), 180)
     work = served.nights()[-1]["outcomes"][0]["work"]
@@ -215,6 +215,5 @@ def test_a_missed_night_is_noticed(
     time.sleep(5)
     assert served.ended(served.begin("nightly"))["state_name"] == "Passed"
     served.posted.clear()
-    served.wait(lambda: served.posted, 90, "word of the missed night")
-    (told,) = served.posted
-    assert "no night has finished" in told
+    served.wait(lambda: served.told("no night has finished"), 90, "word of the missed night")
+    assert len(served.told("no night has finished")) == 1

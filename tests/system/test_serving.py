@@ -55,7 +55,7 @@ def test_the_schedule_fires_and_the_night_completes(served: Served) -> None:
 def test_a_new_checkpoint_is_noticed_reprocessed_and_told_of_once(served: Served) -> None:
     served.posted.clear()
     replace_checkpoint(served.folder, "v1")
-    watched = served.ended(served.begin("watch-models"))
+    watched = served.ended(served.begin("watch-models", settle_seconds=0.5))
     assert "changed from" in watched["state"]["message"]
     begun = served.wait(lambda: first_run(served, "reprocess"), 60, "the event to start it")
     run = served.ended(begun["id"])
@@ -68,14 +68,13 @@ def test_a_new_checkpoint_is_noticed_reprocessed_and_told_of_once(served: Served
     assert night["kind"] == "reprocess"
     assert (outcome["work"]["computed"], outcome["work"]["reused"]) == (4, 0)
     assert outcome["comparison"]["state"] == "compared", "with the version that passed"
-    served.wait(lambda: served.posted, 30, "the notification")
-    time.sleep(5)
-    (told,) = served.posted
+    served.wait(lambda: served.told("GateFailed"), 60, "the notification")
+    again = served.ended(served.begin("watch-models", settle_seconds=0.5))
+    assert "none changed" in again["state"]["message"]
+    (told,) = served.told("GateFailed")
     assert "reprocess resnet8, cifar10 of plan ended GateFailed" in told
     assert "Next: open the report" in told
     assert f"{served.base}/" in told, "a link to the run"
-    again = served.ended(served.begin("watch-models"))
-    assert "none changed" in again["state"]["message"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -120,7 +119,7 @@ def test_a_killed_flow_and_a_killed_server_are_told_truthfully(served: Served) -
     os.kill(flow, signal.SIGKILL)
     run = served.ended(begun)
     assert run["state_type"] == "CRASHED"
-    served.wait(lambda: any("Crashed" in text for text in served.posted), 30, "a notification")
+    served.wait(lambda: served.told("Crashed"), 60, "a notification")
     kept = len(predictions(served, there))
 
     # Another deployment: Prefect frees the place of a crashed run only after some minutes.

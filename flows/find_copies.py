@@ -86,7 +86,7 @@ def find_training(plan: Plan, dataset: DatasetPlan, split: ShardedSplit) -> Trai
         copies = _known_or_found(plan, split, other)
     except NightmarkError as error:
         return TrainingSplit(trained_on.split_name, fault=str(error))
-    return TrainingSplit(trained_on.split_name, other.version, copies.id)
+    return TrainingSplit(trained_on.split_name, other.version, copies.id, other.folder)
 
 
 def _known_or_found(plan: Plan, split: ShardedSplit, other: ShardedSplit) -> Copies:

@@ -70,6 +70,13 @@ class Store:
         """The full path or URL of ``path``, as a person would open it."""
         return str(self.filesystem.unstrip_protocol(self._full(path))).removeprefix("file://")
 
+    def without_root(self, sentence: str) -> str:
+        """The sentence with the paths that ``locate`` gave as they are under the root: for what is
+        read on other machines, too.
+        """
+        root = self.locate("")
+        return sentence.replace(f"{root}/", "") if root else sentence
+
     def exists(self, path: str) -> bool:
         return bool(self.filesystem.exists(self._full(path)))
 

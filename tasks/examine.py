@@ -11,7 +11,7 @@ from shards.store import Store
 from tasks.health.copies import FoundCopies, copies_id
 from tasks.health.examination import Training
 from tasks.health.examination import examine as run_checks
-from tasks.health.finding import Finding
+from tasks.health.finding import Finding, SearchedSplit
 from tasks.health.kept import read_copies
 from tasks.health.reading import StoredRows
 from tasks.layout import PairName, SplitName
@@ -30,6 +30,7 @@ class TrainingSplit:
     name: SplitName
     version: str = ""
     copies: str = ""
+    shards_folder: str = ""
     fault: str = ""
 
 
@@ -59,6 +60,12 @@ def _known(store: Store, evaluation: Evaluation, training: TrainingSplit) -> Tra
         copies=copies,
         scoring=_training_scoring(store, evaluation, training),
         fault=training.fault or fault,
+        searched=SearchedSplit(
+            dataset=training.name.dataset,
+            split=training.name.split,
+            version=training.version,
+            shards_folder=training.shards_folder,
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from shards.store import Store
 from tasks.health.copies import FoundCopies, copies_id
 from tasks.health.duplicates import duplicates
 from tasks.health.examination import Training, examine
-from tasks.health.finding import Finding
+from tasks.health.finding import Finding, SearchedSplit
 from tasks.health.kept import read_copies
 from tasks.health.leakage import leakage as leakage_finding
 from tasks.health.reading import StoredRows
@@ -120,6 +120,12 @@ def _training(store: Store, stored: StoredScoring, trained: StoredScoring) -> Tr
         copies=read_copies(store, copies_id(*digests)),
         scoring=trained.scoring,
         fault=NO_COPIES.format(train=name),
+        searched=SearchedSplit(
+            dataset=trained.scoring.pair.dataset,
+            split=trained.scoring.pair.split,
+            version=trained.evaluation.dataset_version,
+            shards_folder=trained.evaluation.shards_folder,
+        ),
     )
 
 

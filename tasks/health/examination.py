@@ -6,7 +6,7 @@ from tasks.health.accuracy_paradox import accuracy_paradox
 from tasks.health.class_imbalance import class_imbalance
 from tasks.health.copies import FoundCopies
 from tasks.health.duplicates import duplicates
-from tasks.health.finding import Finding
+from tasks.health.finding import Finding, SearchedSplit
 from tasks.health.label_errors import label_errors
 from tasks.health.leakage import leakage
 from tasks.health.overfitting import overfitting
@@ -29,12 +29,14 @@ class Training:
         copies: what of the test images is among them; None if that could not be found out.
         scoring: the same version of the model on them; None if it was not evaluated there.
         fault: why there are no copies.
+        searched: the version and the shards in which they were looked for.
     """
 
     name: str
     copies: FoundCopies | None = None
     scoring: Scoring | None = None
     fault: str = ""
+    searched: SearchedSplit | None = None
 
 
 def examine(
@@ -82,7 +84,7 @@ def _leakage(rows: StoredRows, training: Training | None) -> Finding:
     if training.copies is None:
         return Finding.not_checked("leakage", training.fault, SEARCH)
     copied = set(training.copies.pairs["key"].to_pylist())
-    return leakage(training.copies, training.name, rows.effect(copied))
+    return leakage(training.copies, training.name, rows.effect(copied), training.searched)
 
 
 def _duplicates(within: FoundCopies | None) -> Finding:

@@ -5,6 +5,7 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.layout import SplitName
 from tasks.metrics.change import Change
 from tasks.metrics.metric import Metric
 
@@ -59,6 +60,19 @@ class ImagePair(_Frozen):
     mirrored: bool = False
 
 
+class SearchedSplit(_Frozen):
+    """The split in which copies were found, and where its images lie."""
+
+    dataset: str
+    split: str
+    version: str = Field(description="Of the dataset: the digest of its manifest.")
+    shards_folder: str = Field(description="Under the artifact root.")
+
+    @property
+    def name(self) -> SplitName:
+        return SplitName(self.dataset, self.split)
+
+
 class Suspect(_Frozen):
     """An image whose label the model contradicts with confidence; classes as indices."""
 
@@ -81,6 +95,10 @@ class Evidence(_Frozen):
     confused_total: int = 0
     pairs: tuple[ImagePair, ...] = ()
     pairs_total: int = 0
+    searched: SearchedSplit | None = Field(
+        default=None,
+        description="Where `other` of the pairs lies, if not in the split itself.",
+    )
     suspects: tuple[Suspect, ...] = ()
     suspects_total: int = 0
 

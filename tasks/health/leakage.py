@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tasks.health.copies import FoundCopies
 from tasks.health.evidence import copied_share, image_pairs, share_text
-from tasks.health.finding import Evidence, Finding
+from tasks.health.finding import Evidence, Finding, SearchedSplit
 from tasks.metrics.change import Change, Tally, unpaired_change
 from tasks.metrics.comparison_words import change_text
 from tasks.metrics.words import counted, figure
@@ -35,13 +35,19 @@ class Effect:
         )
 
 
-def leakage(found: FoundCopies, trained_on: str, effect: Effect | None = None) -> Finding:
+def leakage(
+    found: FoundCopies,
+    trained_on: str,
+    effect: Effect | None = None,
+    searched: SearchedSplit | None = None,
+) -> Finding:
     """The share of test images that are in the training split too, exactly or as the same shot.
 
     Args:
         found: the copies of the test images in the training split.
         trained_on: the name of that split.
         effect: right answers on the copies and on the rest, where there are predictions.
+        searched: where the images of that split lie, so that the copies can be shown.
     """
     record = found.record
     if not record.n:
@@ -53,6 +59,7 @@ def leakage(found: FoundCopies, trained_on: str, effect: Effect | None = None) -
         changes=() if change is None else (change,),
         pairs=image_pairs(found),
         pairs_total=record.pairs,
+        searched=searched,
     )
     unread = record.unreadable + record.other_unreadable
     left = f" {counted(unread, 'image')} could not be read." if unread else ""

@@ -13,6 +13,13 @@ def evidence_lines(finding: Finding) -> tuple[str, ...]:
     return tuple(_lines(finding))
 
 
+def likeness(pair: ImagePair) -> str:
+    """``equal pixels``, or ``same shot, mirrored, distance 0.120``."""
+    if pair.copy_kind == "exact":
+        return "equal pixels"
+    return f"same shot{', mirrored' if pair.mirrored else ''}, distance {pair.distance:.3f}"
+
+
 def _lines(finding: Finding) -> Iterator[str]:
     said = finding.evidence
     if said.classes:
@@ -37,10 +44,8 @@ def _confused(pair: ConfusedPair) -> str:
 
 
 def _pair(pair: ImagePair) -> str:
-    if pair.copy_kind == "exact":
-        return f"{pair.key} = {pair.other}: equal pixels"
-    mirrored = ", mirrored" if pair.mirrored else ""
-    return f"{pair.key} ≈ {pair.other}: same shot{mirrored}, distance {pair.distance:.3f}"
+    sign = "=" if pair.copy_kind == "exact" else "≈"
+    return f"{pair.key} {sign} {pair.other}: {likeness(pair)}"
 
 
 def _suspect(suspect: Suspect) -> str:

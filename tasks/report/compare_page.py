@@ -5,8 +5,8 @@ from tasks.layout import PairName
 from tasks.metrics.comparison import Comparison
 from tasks.report.assets import ASSETS, write_assets
 from tasks.report.compare_view import compare_view
-from tasks.report.galleries import copy_pictures
 from tasks.report.html import INDEX_PAGE, comparison_page
+from tasks.report.pictures import copy_pictures
 from tasks.stored import read_evaluation
 
 PICTURES = "images"
@@ -26,7 +26,8 @@ def write_comparison_page(store: Store, comparison: Comparison) -> str:
     evaluation = read_evaluation(store, pair, comparison.candidate.evaluation)
     samples = (*comparison.broken_samples, *comparison.fixed_samples)
     keys = tuple(dict.fromkeys(sample.key for sample in samples))
-    found, fault = copy_pictures(store, f"{folder}/{PICTURES}", evaluation, keys)
+    shards = evaluation.shards_folder
+    found, fault = copy_pictures(store, f"{folder}/{PICTURES}", shards, keys)
     view = compare_view(comparison, {key: f"{PICTURES}/{name}" for key, name in found.items()})
     write_assets(store, folder)
     store.publish(f"{folder}/{INDEX_PAGE}", comparison_page(view, ASSETS, fault).encode())

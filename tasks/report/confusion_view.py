@@ -24,5 +24,6 @@ def confusion_json(scoring: Scoring, gallery: GalleryNote | None, *, ordered: bo
         "places": list(gallery.places) if gallery else [],
         "folder": gallery.folder if gallery else "",
         "lists": dict(gallery.lists) if gallery else {},
+        "copies": gallery.copies if gallery else 0,
         "matrix": ordered,
     }

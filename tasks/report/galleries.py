@@ -1,24 +1,24 @@
 """Galleries at rest: the images behind a pair's figures, copied from the shards into the night."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shards.errors import NightmarkError
-from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.comparisons import CHANGED, COLUMNS
-from tasks.health.finding import Finding
 from tasks.layout import PairName, night_folder, night_pictures
 from tasks.metrics.scoring import Scoring
+from tasks.metrics.words import counted
 from tasks.night import Outcome
 from tasks.predictions.evaluation import Evaluation
 from tasks.report.assets import put_script
 from tasks.report.gallery import Gallery, pictured, shown_samples
 from tasks.report.past import Seen, past_words
-from tasks.report.thumbnails import picture_stem, thumbnail
+from tasks.report.pictures import copy_pictures
+from tasks.report.twins import find_twins
 from tasks.report.view import PairView, Report
 from tasks.stored import read_evaluation
 from tasks.tables import read_table
@@ -38,6 +38,7 @@ class GalleryNote:
         places: by class index, the file that holds its mistakes.
         folder: the pictures, relative to the page.
         lists: how long each list is.
+        copies: how many pairs of an image and its copy were found, listed or not.
         fault: why there is no gallery, or why pictures are missing.
     """
 
@@ -46,7 +47,21 @@ class GalleryNote:
     places: tuple[int, ...] = ()
     folder: str = ""
     lists: tuple[tuple[str, int], ...] = ()
+    copies: int = 0
     fault: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is kept with the night."""
+        images = counted(self.pictures, "image of this pair is", "images of this pair are")
+        match self.mistakes:
+            case 0:
+                listed = "there is no mistake to list"
+            case 1:
+                listed = "the one mistake is listed"
+            case _:
+                listed = f"all {self.mistakes:,} mistakes are listed"
+        return f"{images} kept with the night; {listed}."
 
 
 def write_gallery(store: Store, report: Report, view: PairView, limit: int) -> GalleryNote | None:
@@ -63,20 +78,22 @@ def write_gallery(store: Store, report: Report, view: PairView, limit: int) -> G
     """
     if view.scoring is None:
         return None
+    outcome = next(one for one in report.night.outcomes if one.pair == view.pair)
     try:
         evaluation = read_evaluation(store, view.pair.name, view.scoring.evaluation)
-        outcome = next(one for one in report.night.outcomes if one.pair == view.pair)
         gallery = _gallery(store, evaluation, view.scoring, outcome)
     except NightmarkError as error:
-        return GalleryNote(fault=str(error))
-    urgent = [key for keys in gallery.lists.values() for key in keys]
+        return GalleryNote(fault=store.without_root(str(error)))
+    urgent = [*(key for keys in gallery.lists.values() for key in keys), *_copied(outcome)]
     keys = pictured(gallery.samples, urgent, limit)
-    folder = f"{night_folder(report.night.name)}/{night_pictures(view.pair.name.split)}"
-    pictures, fault = copy_pictures(store, folder, evaluation, keys)
+    night, split = report.night.name, view.pair.name.split
+    folder = f"{night_folder(night)}/{night_pictures(split)}"
+    pictures, fault = copy_pictures(store, folder, evaluation.shards_folder, keys)
+    twins, no_twins = find_twins(store, night, evaluation, outcome.findings, limit)
     past = _past(store, report, view, {s.key: s.target for s in gallery.samples if s.key in keys})
-    gallery = gallery.told(past, pictures)
+    gallery = replace(gallery.told(past, pictures), twins=twins)
     places, files = gallery.files(len(view.scoring.support))
-    pages = f"{night_folder(report.night.name)}/{view.pair}"
+    pages = f"{night_folder(night)}/{view.pair}"
     for number, rows in enumerate(files):
         name = f"{NAME}-{number}"
         store.publish(f"{pages}/{name}.js", put_script(name, rows))
@@ -86,26 +103,25 @@ def write_gallery(store: Store, report: Report, view: PairView, limit: int) -> G
         mistakes=len(gallery.mistakes),
         pictures=len(pictures),
         places=tuple(places),
-        folder=f"../{night_pictures(view.pair.name.split).rpartition('/')[2]}/",
+        folder=f"../{night_pictures(split).rpartition('/')[2]}/",
         lists=tuple((name, len(rows)) for name, rows in lists.items()),
-        fault=fault,
+        copies=sum(finding.evidence.pairs_total for finding in outcome.findings),
+        fault=" ".join(dict.fromkeys(filter(None, (fault, no_twins)))),
     )
 
 
 def _gallery(store: Store, evaluation: Evaluation, scoring: Scoring, outcome: Outcome) -> Gallery:
     changed = _changed(store, evaluation.pair.name, outcome)
     suspects = tuple(s.key for f in outcome.findings for s in f.evidence.suspects)
-    copies = _copies(outcome.findings)
-    wanted = frozenset((*changed["fixed"], *suspects, *copies))
+    wanted = frozenset((*changed["fixed"], *suspects, *_copied(outcome)))
     tables = rows_under_targets(store, evaluation, stored_overlay(store, scoring))
     samples = shown_samples((table.select(COLUMNS) for table in tables), wanted)
-    return Gallery(tuple(samples), {**changed, "suspects": suspects, "copies": copies})
+    return Gallery(tuple(samples), {**changed, "suspects": suspects})
 
 
-def _copies(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """The keys of images with copies, an image beside its copy where both are of the split."""
-    pairs = [pair for finding in findings for pair in finding.evidence.pairs]
-    return tuple(dict.fromkeys(key for pair in pairs for key in (pair.key, pair.other)))
+def _copied(outcome: Outcome) -> tuple[str, ...]:
+    """The keys of the images that have a copy."""
+    return tuple(pair.key for finding in outcome.findings for pair in finding.evidence.pairs)
 
 
 def _changed(store: Store, pair: PairName, outcome: Outcome) -> dict[str, tuple[str, ...]]:
@@ -119,27 +135,6 @@ def _changed(store: Store, pair: PairName, outcome: Outcome) -> dict[str, tuple[
         change: tuple(table.filter(pc.field("change") == change)["key"].to_pylist())
         for change in ("broken", "fixed")
     }
-
-
-def copy_pictures(
-    store: Store, folder: str, evaluation: Evaluation, keys: Sequence[str]
-) -> tuple[dict[str, str], str]:
-    """The file of each key that has a picture in the folder by now, and why others have none."""
-    there = {name.partition(".")[0]: name for name in store.names(folder)}
-    found = {key: there[picture_stem(key)] for key in keys if picture_stem(key) in there}
-    missing = frozenset(keys) - found.keys()
-    if not missing:
-        return found, ""
-    try:
-        for shard in ShardedSplit.open(store, evaluation.shards_folder).shards():
-            for sample in shard.read_some(missing):
-                if (small := thumbnail(sample.image)) is not None:
-                    name = f"{picture_stem(sample.key)}.{small[0]}"
-                    store.publish(f"{folder}/{name}", small[1])
-                    found[sample.key] = name
-    except NightmarkError as error:
-        return found, f"Images cannot be shown: {error}"
-    return found, ""
 
 
 def _past(

@@ -46,6 +46,30 @@ class Shown:
         return [self.key, self.target, classes, shares, self.past, self.picture]
 
 
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A copy of a sample, as it is shown beside it.
+
+    Attributes:
+        key: of the copy, in its split.
+        where: its split.
+        likeness: how the two are alike, in words.
+        picture: its file, relative to the page, or nothing.
+        fault: why there is no picture.
+    """
+
+    key: str
+    where: str
+    likeness: str
+    picture: str = ""
+    fault: str = ""
+
+    @property
+    def row(self) -> list[object]:
+        """As ``evaluation.js`` reads it."""
+        return [self.key, self.where, self.likeness, self.picture, self.fault]
+
+
 def shown_samples(tables: Iterable[pa.Table], wanted: frozenset[str]) -> list[Shown]:
     """The mistakes, and the right ones among ``wanted``, the surest mistake first, then by key.
 
@@ -101,10 +125,12 @@ class Gallery:
     Attributes:
         samples: all mistakes and some right ones, the surest first.
         lists: keys by the name of a list, in the order of looking.
+        twins: the keys of samples that have a copy, each with one of them.
     """
 
     samples: tuple[Shown, ...]
     lists: Mapping[str, tuple[str, ...]]
+    twins: tuple[tuple[str, Twin], ...] = ()
 
     @property
     def mistakes(self) -> tuple[Shown, ...]:
@@ -119,12 +145,13 @@ class Gallery:
         return replace(self, samples=samples)
 
     def list_rows(self) -> dict[str, list[list[object]]]:
-        """The rows of each list that has any."""
+        """The rows of each list that has any; those of ``copies`` end with that of the copy."""
         by_key = {shown.key: shown.row for shown in self.samples}
         rows = {
             name: [by_key[key] for key in keys if key in by_key]
             for name, keys in self.lists.items()
         }
+        rows["copies"] = [[*by_key[key], twin.row] for key, twin in self.twins if key in by_key]
         return {name: found for name, found in rows.items() if found}
 
     def files(self, classes: int) -> tuple[list[int], list[list[list[object]]]]:

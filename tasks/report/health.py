@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable
 
-from tasks.health.finding import Finding
+from tasks.health.finding import Check, Finding
 from tasks.health.words import evidence_lines
 from tasks.report.view import HealthRow
 
 BADGES = {"warn": ("warning", "!", "look at this"), "info": ("passed", "✓", "no warning")}
+IMAGES: dict[Check, str] = {
+    "leakage": "copies",
+    "duplicates": "copies",
+    "label_errors": "suspects",
+}
+"""The list of a gallery that shows what a check is about."""
 NOT_CHECKED = ("not_applicable", "—", "not checked")
 
 
@@ -27,4 +33,5 @@ def _row(found: Finding) -> HealthRow:
         advice=found.advice,
         lines=evidence_lines(found),
         warns=found.severity == "warn",
+        images=IMAGES.get(found.check, ""),
     )

@@ -116,6 +116,7 @@ class HealthRow:
     Attributes:
         state, icon, word: the badge, as of a ``StateWord``.
         lines: its evidence, the first of it.
+        images: the list of the gallery that shows its images, or nothing.
     """
 
     state: str
@@ -126,6 +127,7 @@ class HealthRow:
     advice: str
     lines: tuple[str, ...]
     warns: bool
+    images: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from flows.returned import taken
 from shards.store import Store
 from tasks.health.finding import TITLES, Finding
 from tasks.night import Night, Outcome
+from tasks.report.thumbnails import picture_stem
 from tests.support.stored import logits, pair_name, store_evaluation
 from tests.tasks.health.images import scenes
 
@@ -96,6 +97,12 @@ def test_a_night_finds_the_training_images_in_the_test_set(
     assert leak.sentence in page
     assert leak.title in (folder / "index.html").read_text()
     assert leak.title in (folder / "summary.md").read_text()
+    shown = (folder / "cifar10/test/resnet8/gallery.js").read_text()
+    for key, words in (("same_6", "equal pixels"), ("mirrored_1", "same shot, mirrored, distance")):
+        picture = f"seen/train/_images/{picture_stem(key)}.png"
+        assert f'["{key}","seen/train","{words}' in shown
+        assert f'"../../../{picture}",""]' in shown
+        assert (folder / picture).is_file()
 
     records = sorted(root.glob("copies/*/copies.json"))
     assert len(records) == 2

@@ -42,6 +42,12 @@ def test_what_is_published_can_be_read(any_store: Store) -> None:
         assert file.read(2) == b"te"
 
 
+def test_a_sentence_for_others_has_no_path_of_this_machine(any_store: Store) -> None:
+    there = any_store.locate("shards/a.tar")
+    assert any_store.without_root(f"shard {there} is gone") == "shard shards/a.tar is gone"
+    assert any_store.without_root("weights /a/b are gone") == "weights /a/b are gone"
+
+
 def test_publishing_again_replaces(any_store: Store) -> None:
     any_store.publish("a.bin", b"long content")
     any_store.publish("a.bin", b"short")

@@ -12,18 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
+from shards.reader import ShardedSplit
 from shards.store import Store
 from tasks.comparisons import compare_stored, store_comparison
 from tasks.gates.baseline import AgainstBaseline, compared_with
 from tasks.gates.gate import Gate
 from tasks.gates.judging import judge
-from tasks.layout import night_folder, night_metrics
+from tasks.health.finding import Evidence, Finding, ImagePair, SearchedSplit
+from tasks.layout import SplitName, night_folder, night_metrics
 from tasks.night import Night, Outcome, SkippedNote, Work, judged_state
 from tasks.records import Pair
 from tasks.report.history import metrics_table
 from tasks.report.pages import compose_report, write_history, write_night
 from tasks.stored import StoredScoring, read_scorings
 from tasks.tables import table_bytes
+from tests.shards.made import ListSource, build, made_sample
 from tests.support.stored import logits, outcome_of, pair_name, store_evaluation, store_night
 
 HOSTILE = "<script>alert('class')</script>"
@@ -139,6 +142,44 @@ def thousand_classes(folder: Path, per_class: int = 5) -> Opened:
     after = store_evaluation(store, pair, scores, targets.tolist(), names=IMAGENET, version="2")
     note = _compared(store, after, before)
     return Opened(folder, _store(store, 2, _judged(after, comparison=note)))
+
+
+def leaked_night(folder: Path, *, known: bool = True) -> Opened:
+    """Twelve images with their shards; one is in the training images too, and two are alike.
+
+    Args:
+        folder: the root.
+        known: whether the finding says where the training images lie, as those of today do.
+    """
+    store = Store.at(folder)
+    seen = SplitName("seen", "train")
+    training = [made_sample(number, number % 3) for number in (40, 7, 41)]
+    place = seen.shards("recipe")
+    build(ListSource(training), store, place)
+    searched = SearchedSplit(
+        dataset=seen.dataset,
+        split=seen.split,
+        version=ShardedSplit.open(store, place).version,
+        shards_folder=place,
+    )
+    build(ListSource([made_sample(number, number % 3) for number in range(12)]), store)
+    targets = np.arange(12) % 3
+    scores = logits(targets, 3, 20, 1)
+    scores[:4] = np.roll(scores[:4], 1, axis=1)
+    keys = [f"made_{number:03d}" for number in range(12)]
+    stored = store_evaluation(store, pair_name("m"), scores, targets.tolist(), keys=keys)
+    leaked = ImagePair(key="made_007", other="made_007", copy_kind="exact", distance=0)
+    twice = ImagePair(key="made_002", other="made_005", copy_kind="near", distance=0.125)
+    where = searched if known else None
+    findings = (
+        Finding.warning("leakage", "One is.", _copies(leaked, where), "Take it out."),
+        Finding.warning("duplicates", "Two are.", _copies(twice, None), "Keep one."),
+    )
+    return Opened(folder, _store(store, 0, _judged(stored, findings=findings)))
+
+
+def _copies(pair: ImagePair, searched: SearchedSplit | None) -> Evidence:
+    return Evidence(pairs=(pair,), pairs_total=1, searched=searched)
 
 
 def _targets(classes: int, n: int) -> NDArray[np.int64]:

@@ -9,7 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import browsing, watch
-from tests.support.nights_to_open import HOSTILE, Opened, bad_night, thousand_classes
+from tests.support.nights_to_open import (
+    HOSTILE,
+    Opened,
+    bad_night,
+    leaked_night,
+    thousand_classes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -128,5 +134,26 @@ def test_precision_is_traded_for_recall_with_a_slider(browser: Browser, tmp_path
     assert page.get_by_text("Reliability: how often").count() == 1
     page.get_by_text("Where the figures of the classes come from").click()
     assert page.locator("#receipt-classes").is_visible()
+    watched.check()
+    page.context.close()
+
+
+def test_a_leaked_image_stands_beside_its_copy(browser: Browser, tmp_path: Path) -> None:
+    night = leaked_night(tmp_path)
+    watched = watch(browser)
+    watched.open(night.report(night.night.outcomes[0].pair))
+    page = watched.page
+    page.get_by_role("button", name="Images of: Training images in the test set").click()
+    wait_until_said(page, "2 pairs of an image and its copy")
+    card = page.locator("#pictures > li").filter(has_text="in seen/train")
+    left, right = card.locator("img").all()
+    boxes = left.bounding_box(), right.bounding_box()
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
+    for image in (left, right):
+        assert image.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 5
+    assert watched.violations() == []
     watched.check()
     page.context.close()

@@ -4,7 +4,7 @@
 addEventListener("DOMContentLoaded", () => {
   const given = document.getElementById("evaluation");
   if (!given) return;
-  const { names, support, cells, order, places, folder, lists, matrix } = JSON.parse(given.textContent);
+  const { names, support, cells, order, places, folder, lists, copies, matrix } = JSON.parse(given.textContent);
   const AT_ONCE = 60;
   const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0995 ? 1 : 0)} %`;
   const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
@@ -26,18 +26,32 @@ addEventListener("DOMContentLoaded", () => {
   const classChoice = document.getElementById("gallery-class");
   let rest = [];
 
-  function card([key, target, classes, shares, past, picture]) {
-    const item = element("li", "", "shot");
+  function pictureOf(source, words, missing) {
+    if (!source) return element("div", missing || "no thumbnail kept", "nothing");
+    const image = document.createElement("img");
+    image.loading = "lazy";
+    image.src = source;
+    image.alt = words;
+    return image;
+  }
+
+  // An image and its copy stand side by side, each with its key below.
+  function sideBySide(image, key, [other, where, likeness, source, fault]) {
+    const sides = element("div", "", "sides");
+    const own = element("div");
+    own.append(image, element("p", key, "key code"));
+    const twin = element("div");
+    twin.append(pictureOf(source, `${other} of ${where}, the copy of ${key}`, fault), element("p", other, "key code"), element("p", `in ${where}`, "key"));
+    sides.append(own, twin);
+    return [sides, element("p", likeness, "likeness")];
+  }
+
+  function card([key, target, classes, shares, past, picture, twin]) {
+    const item = element("li", "", twin ? "shot twins" : "shot");
     const right = classes[0] === target;
-    if (picture) {
-      const image = document.createElement("img");
-      image.loading = "lazy";
-      image.src = folder + picture;
-      image.alt = `${key}: shows ${names[target]}, model said ${names[classes[0]]} with ${percent(shares[0])}`;
-      item.append(image);
-    } else {
-      item.append(element("div", "no thumbnail kept", "nothing"));
-    }
+    const words = `${key}: shows ${names[target]}, model said ${names[classes[0]]} with ${percent(shares[0])}`;
+    const image = pictureOf(picture && folder + picture, words);
+    item.append(...(twin ? sideBySide(image, key, twin) : [image]));
     item.append(element("p", `${right ? "✓" : "✕"} ${names[classes[0]]}`, right ? "said right" : "said wrong"));
     item.append(element("p", `shows ${names[target]}`, "truth"));
     const ranks = element("ol", "", "ranks");
@@ -49,7 +63,7 @@ addEventListener("DOMContentLoaded", () => {
     });
     item.append(ranks);
     if (past) item.append(element("p", past, "past"));
-    item.append(element("p", key, "key code"));
+    if (!twin) item.append(element("p", key, "key code"));
     return item;
   }
 
@@ -99,7 +113,7 @@ addEventListener("DOMContentLoaded", () => {
     broken: (n) => `${plural(n, "image is", "images are")} wrong now that the baseline had right.`,
     fixed: (n) => `${plural(n, "image is", "images are")} right now that the baseline had wrong.`,
     suspects: (n) => `${plural(n, "label", "labels")} that the model contradicts with confidence; look before you believe either.`,
-    copies: (n) => `${plural(n, "image", "images")} with a copy; an image stands beside its copy where both are of this split.`,
+    copies: (n) => `${copies > n ? `The surest ${n.toLocaleString("en")} of ${plural(copies, "pair", "pairs")}` : plural(n, "pair", "pairs")} of an image and its copy, side by side.`,
   };
 
   async function showList() {
@@ -125,6 +139,10 @@ addEventListener("DOMContentLoaded", () => {
       if (seen.some((one) => one.isIntersecting)) { near.disconnect(); if (!grid.children.length) showList(); }
     }, { rootMargin: "300px" });
     near.observe(grid.parentElement);
+    for (const button of document.querySelectorAll("button[data-list]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => { choice.value = button.dataset.list; goTo(showList()); });
+    }
     for (const button of document.querySelectorAll("button[data-cell]")) {
       button.hidden = false;
       button.addEventListener("click", () => showCell(...button.dataset.cell.split(",").map(Number)));
@@ -145,7 +163,7 @@ addEventListener("DOMContentLoaded", () => {
     function tellThreshold() {
       const [n, rows] = curve;
       const [threshold, hits, taken, low, high, least, most] = rows[Number(slider.value)];
-      told.textContent = `At ${threshold.toPrecision(3)}: recall ${one(hits / n)} (${hits.toLocaleString("en")} of ${n.toLocaleString("en")}; ${one(low)} to ${one(high)}), precision ${one(hits / taken)} (${hits.toLocaleString("en")} of ${taken.toLocaleString("en")} taken for it; ${one(least)} to ${one(most)}).`;
+      told.textContent = `${names[Number(chosen.value)]} at ${threshold.toPrecision(3)}: recall ${one(hits / n)} (${hits.toLocaleString("en")} of ${n.toLocaleString("en")}; ${one(low)} to ${one(high)}), precision ${one(hits / taken)} (${hits.toLocaleString("en")} of ${taken.toLocaleString("en")} taken for it; ${one(least)} to ${one(most)}).`;
       slider.setAttribute("aria-valuetext", told.textContent);
       const line = { type: "scatter", mode: "lines+markers", x: rows.map((row) => 100 * row[1] / n), y: rows.map((row) => 100 * row[1] / row[2]), line: { color: "#0072B2", width: 1 }, marker: { color: "#0072B2", size: 4 }, hoverinfo: "skip", name: "thresholds" };
       const here = { type: "scatter", mode: "markers", x: [100 * hits / n], y: [100 * hits / taken], marker: { color: "#D55E00", size: 13, symbol: "diamond" }, hoverinfo: "skip", name: "this threshold" };

@@ -1,6 +1,7 @@
 """Images of shards in the folder of a night: copied once, shown when the shards are gone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 from shards.store import Store
 from tasks.layout import night_folder, night_metrics, night_pictures
 from tasks.night import Night
+from tasks.report.galleries import GalleryNote
 from tasks.report.history import metrics_table
 from tasks.report.pages import compose_report, write_night
+from tasks.report.twins import ELSEWHERE, GONE, NOT_KNOWN
 from tasks.stored import StoredScoring, read_scorings
 from tasks.tables import table_bytes
 from tests.shards.made import FOLDER, ListSource, build, made_sample
+from tests.support.nights_to_open import Opened, leaked_night
 from tests.support.stored import logits, outcome_of, pair_name, store_evaluation, store_night
 
 IMAGES = 12
@@ -83,10 +87,28 @@ def test_without_shards_or_predictions_the_page_says_why(store: Store, tmp_path:
     stored = evaluated(store)
     night = store_night(store, 0, outcome_of(stored))
     (tmp_path / FOLDER / "manifest.json").unlink()
-    assert "Images cannot be shown" in written(store, night)
+    page = written(store, night)
+    assert "Images cannot be shown" in page
+    assert str(tmp_path) not in page
     assert not rows(store, night, "mistakes-0")[0][-1]
     (tmp_path / stored.evaluation.predictions[0]).unlink()
-    assert "is missing; run the evaluation again" in written(store, night)
+    page = written(store, night)
+    assert f"{stored.evaluation.predictions[0]} is missing; run the evaluation again" in page
+    assert str(tmp_path) not in page
+
+
+@pytest.mark.parametrize(
+    ("pictures", "mistakes", "said"),
+    [
+        (1, 1, "1 image of this pair is kept with the night; the one mistake is listed."),
+        (0, 0, "0 images of this pair are kept with the night; there is no mistake to list."),
+        (400, 1234, "400 images of this pair are kept with the night; all 1,234 mistakes are"),
+    ],
+)
+def test_what_is_kept_is_said_in_singular_and_plural(
+    pictures: int, mistakes: int, said: str
+) -> None:
+    assert GalleryNote(pictures=pictures, mistakes=mistakes).sentence.startswith(said)
 
 
 def test_the_past_of_a_mistake_is_told(store: Store) -> None:
@@ -104,3 +126,58 @@ def test_the_past_of_a_mistake_is_told(store: Store) -> None:
 def publish_metrics(store: Store, night: Night) -> None:
     table = metrics_table(night, read_scorings(store, night.outcomes))
     store.publish(night_metrics(night.name), table_bytes(table))
+
+
+def twins(night: Opened) -> list[tuple[object, list[object]]]:
+    """The key of each image in the list of copies, and what is said of its copy."""
+    script = (night.report(night.night.outcomes[0].pair).parent / "gallery.js").read_text()
+    lists = json.loads(script.partition(", ")[2].strip().removesuffix(");"))
+    return [(row[0], row[-1]) for row in lists["copies"]]
+
+
+def write_again(night: Opened) -> str:
+    return written(Store.at(night.folder), night.night)
+
+
+def test_a_leaked_image_stands_beside_its_copy_though_all_shards_go(tmp_path: Path) -> None:
+    night = leaked_night(tmp_path)
+    found = dict(twins(night))
+    *said, picture, fault = found["made_007"]
+    assert (said, fault) == (["made_007", "seen/train", "equal pixels"], "")
+    page = night.report(night.night.outcomes[0].pair)
+    assert (page.parent / str(picture)).read_bytes() == made_sample(7).image
+    assert night.pages / "seen/train" in (page.parent / str(picture)).resolve().parents
+    *said, picture, fault = found["made_002"]
+    assert (said, fault) == (["made_005", "made/test", "same shot, distance 0.125"], "")
+    assert (page.parent / str(picture)).read_bytes() == made_sample(5).image
+    shutil.rmtree(tmp_path / "shards")
+    assert "cannot be shown" not in write_again(night)
+    assert dict(twins(night)) == found
+
+
+def test_a_copy_whose_shards_are_gone_says_so_and_names_no_folder_of_the_machine(
+    tmp_path: Path,
+) -> None:
+    night = leaked_night(tmp_path)
+    shutil.rmtree(tmp_path / "shards/seen")
+    shutil.rmtree(night.pages / "seen")
+    page = write_again(night)
+    assert "Images cannot be shown: shards/seen/train/recipe holds no shards any more." in page
+    assert str(tmp_path) not in page
+    found = dict(twins(night))
+    assert found["made_007"][-2:] == ["", GONE]
+    assert found["made_002"][-1] == ""
+
+
+def test_a_finding_of_before_places_were_kept_says_so_on_the_card(tmp_path: Path) -> None:
+    found = dict(twins(leaked_night(tmp_path, known=False)))
+    assert found["made_007"] == ["made_007", ELSEWHERE, "equal pixels", "", NOT_KNOWN]
+    assert found["made_002"][-1] == ""
+
+
+def test_without_thumbnails_no_copy_has_one_either(tmp_path: Path) -> None:
+    night = leaked_night(tmp_path)
+    shutil.rmtree(night.pages)
+    written(Store.at(tmp_path), night.night, thumbnails=0)
+    assert {row[3] for _, row in twins(night)} == {""}
+    assert not list(night.pages.rglob("*.png"))

@@ -118,9 +118,9 @@ def read_history(store: Store, nights: Sequence[str]) -> History:
             table = read_table(store, night_metrics(night), advice="run the night again")
             tables.append(_completed(table))
         except ShardError as error:
-            damaged.append(str(error))
+            damaged.append(store.without_root(str(error)))
         except KeyError as error:
-            where = store.locate(night_metrics(night))
+            where = night_metrics(night)
             damaged.append(f"{where} is no table of a night ({error.args[0]}); remove the file")
         else:
             read.append(night)

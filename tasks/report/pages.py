@@ -36,7 +36,24 @@ def compose_report(store: Store, night: Night, scorings: Mapping[str, Scoring]) 
     before = [name for name in finished_nights(store) if name < night.name]
     earlier = read_history(store, before[1 - TREND_NIGHTS :])
     overrides = override_notes(store, night.outcomes, datetime.now(UTC))
-    return build_report(night, scorings, overrides, earlier)
+    return build_report(_told_abroad(store, night), scorings, overrides, earlier)
+
+
+def _told_abroad(store: Store, night: Night) -> Night:
+    """The night with no folder of this machine in its sentences: its pages are sent to others."""
+    outcomes = tuple(
+        outcome.model_copy(
+            update={
+                "message": store.without_root(outcome.message),
+                "findings": tuple(
+                    found.model_copy(update={"sentence": store.without_root(found.sentence)})
+                    for found in outcome.findings
+                ),
+            }
+        )
+        for outcome in night.outcomes
+    )
+    return night.model_copy(update={"outcomes": outcomes})
 
 
 def write_night(store: Store, report: Report, thumbnails: int = PICTURES) -> str:

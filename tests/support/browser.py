@@ -38,9 +38,8 @@ class Watched:
         self.settle()
 
     def settle(self) -> None:
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('[data-chart]')].every((plot) => plot.dataset.drawn)"
-        )
+        # Not wait_for_function: it evaluates again and again, which the page forbids.
+        self.page.locator("[data-chart]:not([data-drawn])").first.wait_for(state="detached")
 
     def set_theme(self, theme: str) -> None:
         if self.page.evaluate("document.documentElement.dataset.theme") != theme:

@@ -1,5 +1,6 @@
 """Every page of every kind of night in a real browser: no error, no request, nothing runs."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.support import nights_to_open
 from tests.support.browser import DESKTOP, PHONE, browsing, watch
 from tests.support.nights_to_open import Opened, bad_night
 
+PAPER = {"width": 688, "height": 1000}
+"""Pixels of a sheet of A4 within its margins."""
 NIGHTS = {
     "bad": nights_to_open.bad_night,
     "empty": nights_to_open.empty_night,
@@ -56,6 +59,32 @@ def test_pages_are_faultless_and_accessible_and_fit_a_phone(
         assert width <= PHONE["width"], file
     watched.check()
     watched.page.context.close()
+
+
+def test_paper_is_light_and_cuts_nothing(browser: Browser, night: Opened) -> None:
+    watched = watch(browser, theme="dark", size=PAPER)
+    page = watched.page
+    for file in pages_of(night):
+        watched.open(file)
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        # White page, dark ink, although the system and the page are dark.
+        assert (
+            page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        )
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 33, 38)"
+        assert page.evaluate("document.documentElement.scrollWidth") <= PAPER["width"], file
+        cut = page.evaluate(
+            "[...document.querySelectorAll('.scroll, .chart')].filter((box) => "
+            "box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1)"
+            ".map((box) => box.outerHTML.slice(0, 200))"
+        )
+        assert cut == [], file
+        shut = "[...document.querySelectorAll('details:not([open])')]"
+        assert page.evaluate(f"{shut}.filter((part) => part.checkVisibility()).length") == 0
+        page.emulate_media(media="screen")
+    watched.check()
+    page.context.close()
 
 
 def test_the_switch_remembers_and_follows_the_system_again(
@@ -105,6 +134,41 @@ def test_receipts_are_copied_and_points_lead_to_their_nights(
     page.mouse.down()
     page.mouse.up()
     page.wait_for_url("**/20261120t020000z-n0/index.html")
+    watched.check()
+    page.context.close()
+
+
+def test_a_night_that_is_sent_alone_leads_nowhere_else(browser: Browser, tmp_path: Path) -> None:
+    night = nights_to_open.bad_night(tmp_path / "root")
+    home = watch(browser)
+    home.open(night.index)
+    assert home.page.get_by_role("link", name="All nights").is_visible()
+    assert home.page.get_by_text("A point leads to its night").is_visible()
+    home.check()
+    home.page.context.close()
+
+    sent = tmp_path / "mail" / night.night.name
+    shutil.copytree(night.pages, sent)
+    watched = watch(browser)
+    page = watched.page
+    watched.open(sent / "index.html")
+    assert page.get_by_text("This night alone").is_visible()
+    leading_out = (
+        "[...document.links].filter((a) => a.checkVisibility() && a.href.includes('mail'))"
+    )
+    hrefs = page.evaluate(f"{leading_out}.map((a) => a.href)")
+    assert hrefs
+    assert all(href.startswith(sent.as_uri()) for href in hrefs)
+    assert not page.get_by_text("A point leads to its night").is_visible()
+    plot = page.locator("#trend-cifar10-test-resnet20")
+    plot.scroll_into_view_if_needed()
+    plot.locator(".scatterlayer .point").first.click(force=True)
+    page.get_by_role("link", name="resnet20 on cifar10/test").first.click()
+    page.wait_for_url("**/report.html")
+    watched.settle()
+    page.get_by_role("link", name="The whole night").click()
+    page.wait_for_url((sent / "index.html").as_uri())
+    watched.settle()
     watched.check()
     page.context.close()
 

@@ -61,13 +61,25 @@ const Nightmark = (() => {
   show(remembered() ?? systemTheme());
   system.addEventListener("change", () => show(remembered() ?? systemTheme()));
 
+  // A night that was sent alone has no nights around it, and what leads there is not shown. A page
+  // opened as a file may not look whether they are there, but knows the folder it lies in.
+  function isAlone() {
+    const within = document.querySelector("[data-within]")?.dataset.within;
+    return within && location.protocol === "file:" && location.pathname.split("/").at(-3) !== within;
+  }
+
+  function showAlone() {
+    document.querySelectorAll("[data-within]").forEach((part) => { part.hidden = true; });
+    document.querySelectorAll("[data-alone]").forEach((part) => { part.hidden = false; });
+  }
+
   function draw(place) {
     const { data, layout } = carried(place.dataset.chart);
     const config = { displaylogo: false, displayModeBar: false, responsive: true, ...layout.meta?.config };
     return Plotly.newPlot(place, data, layout, config).then(() => {
       place.dataset.drawn = "yes";
       const target = (point) => point.data.meta?.hrefs?.[point.pointIndex];
-      if (data.some((trace) => trace.meta?.hrefs)) {
+      if (data.some((trace) => trace.meta?.hrefs) && !isAlone()) {
         place.on("plotly_click", ({ points }) => target(points[0]) && location.assign(target(points[0])));
       }
     });
@@ -148,6 +160,7 @@ const Nightmark = (() => {
         show(next);
       });
     }
+    if (isAlone()) showAlone();
     document.querySelectorAll("table.sortable").forEach(makeSortable);
     document.querySelectorAll("input[data-filters]").forEach((field) => { field.closest(".filter").hidden = false; makeFilter(field); });
     document.querySelectorAll("button[data-copies]").forEach((button) => {
@@ -157,10 +170,18 @@ const Nightmark = (() => {
     document.querySelectorAll("[data-chart]").forEach(draw);
   }
 
-  // Charts are drawn for the screen; paper is narrower.
+  // Charts are drawn for the screen, and paper is narrower; on paper nothing can be opened.
   const plots = () => document.querySelectorAll(".js-plotly-plot");
-  addEventListener("beforeprint", () => plots().forEach((plot) => Plotly.relayout(plot, { width: 640 })));
-  addEventListener("afterprint", () => plots().forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true })));
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not(.receipt):not([open])")];
+    opened.forEach((part) => { part.open = true; });
+    plots().forEach((plot) => Plotly.relayout(plot, { width: 640 }));
+  });
+  addEventListener("afterprint", () => {
+    opened.forEach((part) => { part.open = false; });
+    plots().forEach((plot) => Plotly.relayout(plot, { width: null, autosize: true }));
+  });
   addEventListener("DOMContentLoaded", start);
 
   return { put, load, carried, draw };

@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from shards.store import Store
-from tasks.layout import HISTORY_PAGE, night_metrics
+from tasks.health.finding import Finding
+from tasks.layout import HISTORY_PAGE, night_folder, night_metrics
+from tasks.night import Outcome
+from tasks.records import Pair
 from tasks.report import pages
 from tasks.report.history import read_history
 from tasks.report.overview import build_overview
-from tasks.report.pages import write_history
+from tasks.report.pages import compose_report, write_history, write_night
 from tasks.stored import finished_nights
 from tests.support.nights_to_open import Opened, bad_night, empty_night
+from tests.support.stored import store_night
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +79,27 @@ def test_a_damaged_table_is_named_on_the_page(tmp_path: Path) -> None:
     store = Store.at(tmp_path)
     store.publish(night_metrics(night.night.name), b"no table")
     write_history(store)
-    assert "metrics.parquet is not readable" in night.history.read_text()
+    page = night.history.read_text()
+    assert "metrics.parquet is not readable" in page
+    assert str(tmp_path) not in page
+
+
+def test_sentences_of_a_night_name_no_folder_of_the_machine(tmp_path: Path) -> None:
+    store = Store.at(tmp_path)
+    there = store.locate("shards/photos/val/r1/photos-val-000000.tar")
+    lost = Outcome(
+        pair=Pair(dataset="photos", split="val", model="net"),
+        state="unusable",
+        message=f"shard {there} is missing; remove its folder and build the shards again",
+        findings=(Finding.not_checked("leakage", f"{there} is missing."),),
+    )
+    night = store_night(store, 0, lost)
+    write_night(store, compose_report(store, night, {}))
+    folder = tmp_path / night_folder(night.name)
+    for name in ("index.html", "summary.md", "junit.xml"):
+        said = (folder / name).read_text()
+        assert "shard shards/photos/val/r1/photos-val-000000.tar is missing" in said, name
+        assert str(tmp_path) not in said, name
 
 
 def test_without_a_night_the_page_says_how_to_get_one(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from shards.store import Store
 from tasks.layout import LEASES, SplitName, lease
 from tasks.records import Record
 
-Work = Literal["night", "reprocess", "evaluation", "build", "prune"]
+Work = Literal["night", "reprocess", "evaluation", "build", "rescoring", "comparison", "prune"]
 RENEW_SECONDS = 15.0
 STALE_SECONDS = 180.0
 """Twelve renewals: a busy or a paused machine misses some of them."""

@@ -106,8 +106,8 @@ def find_scored(store: Store, reference: str) -> StoredScoring:
         InputError: not of that form, or nothing stored fits it.
         ShardError: a record is missing or unreadable.
     """
-    name, _, wanted = reference.partition("@")
-    pair = parse_pair(name)
+    wanted = reference.partition("@")[2]
+    pair = pair_of(reference)
     if not wanted:
         return _newest(store, pair)
     if wanted in _evaluations(store, pair):
@@ -117,6 +117,11 @@ def find_scored(store: Store, reference: str) -> StoredScoring:
             return found
         raise InputError(f"night {wanted} has no figures of {pair}")
     raise InputError(f"{reference}: {wanted!r} is no stored night and no evaluation of {pair}")
+
+
+def pair_of(reference: str) -> PairName:
+    """The pair that a reference is to, whatever its ``@ID``. Raises InputError if it is none."""
+    return parse_pair(reference.partition("@")[0])
 
 
 def parse_pair(name: str) -> PairName:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from flows.cli.console import OUT, figures_table, print_table, say
 from shards.store import Store
 from tasks.comparisons import CHANGED, compare_stored, store_comparison
+from tasks.leases import held
 from tasks.metrics.change import Change
 from tasks.metrics.comparison import ChangedSample, Comparison
 from tasks.metrics.comparison_words import (
@@ -23,7 +24,7 @@ from tasks.metrics.comparison_words import (
     table_text,
 )
 from tasks.metrics.words import figure, metric_title
-from tasks.stored import REFERENCE_FORM, find_scored
+from tasks.stored import REFERENCE_FORM, find_scored, pair_of
 
 commands = typer.Typer()
 TABLE_WIDTH = 106
@@ -48,10 +49,13 @@ def compare(
 ) -> None:
     """Compare two stored evaluations image by image: what was fixed, what broke, what is proven."""
     store = Store.at(root)
-    found, changed = compare_stored(
-        store, find_scored(store, baseline), find_scored(store, candidate)
-    )
-    folder = store_comparison(store, found, changed)
+    splits = dict.fromkeys(pair_of(reference).split for reference in (baseline, candidate))
+    with held(store, "comparison", tuple(splits)):
+        found, changed = compare_stored(
+            store, find_scored(store, baseline), find_scored(store, candidate)
+        )
+        folder = store_comparison(store, found, changed)
+        page = _page(store, found) if html else None
     say(conclusion(found), *basis(found), table_text(found))
     _print_overall(found.overall)
     say(classes_text(found))
@@ -60,10 +64,14 @@ def compare(
     _print_samples("fixed", found, found.fixed_samples[:listed])
     OUT.print()
     say(f"All fixed and broken images: {store.locate(f'{folder}/{CHANGED}')}")
-    if html:
-        from tasks.report.compare_page import write_comparison_page
+    if page is not None:
+        say(f"Page: {page}")
 
-        say(f"Page: {write_comparison_page(store, found)}")
+
+def _page(store: Store, comparison: Comparison) -> str:
+    from tasks.report.compare_page import write_comparison_page
+
+    return write_comparison_page(store, comparison)
 
 
 def _print_overall(changes: Sequence[Change]) -> None:

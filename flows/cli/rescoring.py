@@ -18,12 +18,13 @@ from shards.store import Store
 from tasks.gates.against import against_baseline
 from tasks.gates.judging import judge
 from tasks.layout import PairName
+from tasks.leases import held
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import metric_title
 from tasks.night import OutcomeState, judged_state
 from tasks.report.words import figure_of
-from tasks.stored import StoredScoring, find_scored
+from tasks.stored import StoredScoring, find_scored, pair_of
 from tasks.targets.overlay import OverlayKind, OverlaySpec
 from tasks.targets.reading import read_overlay
 from tasks.targets.rescoring import rescore as rescore_stored
@@ -82,11 +83,13 @@ def rescore(
             Path(reference), [f"runtime.root={json.dumps(root)}"] if root else []
         )
         store = Store.at(plan.runtime.root)
-        found = list(_of_plan(store, plan))
+        with held(store, "rescoring", [entry.split_name for entry in plan.datasets]):
+            found = list(_of_plan(store, plan))
     else:
         store = Store.at(root or "artifacts")
         spec = None if targets is None else _spec(targets, kind, subset=subset)
-        found = [_of_reference(store, reference, spec)]
+        with held(store, "rescoring", [pair_of(reference).split]):
+            found = [_of_reference(store, reference, spec)]
     for rescored in found:
         _print(store, rescored)
     OUT.print("From the stored predictions alone: no model was loaded and no shard was read.")

@@ -36,15 +36,19 @@ class _Split:
     begun: int = 0
 
 
-def foresee(plan: Plan, pairs: Sequence[PairName]) -> tuple[Forecast, ...]:
+def foresee(
+    plan: Plan, pairs: Sequence[PairName], overrides: Sequence[str] = ()
+) -> tuple[Forecast, ...]:
     """The forecast of each pair, also of those that cannot be evaluated, which others can.
+
+    ``overrides`` are what the plan was loaded with: what changed is said since a night with these.
 
     Raises:
         NightmarkError: a device is not there, or a night's record is unreadable.
     """
     store = Store.at(plan.runtime.root)
     device = find_devices(plan.runtime.devices)[0]
-    last = last_times(store, pairs)
+    last = last_times(store, pairs, overrides)
     splits: dict[SplitName, _Split | NightmarkError] = {}
     forecasts = []
     for pair in pairs:

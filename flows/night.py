@@ -38,6 +38,7 @@ def run_night(
     kind: NightKind = "night",
     quick: int | None = None,
     deadline: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> State[Night]:
     """Evaluate and judge these pairs of the plan, in their order; publish, and promote.
 
@@ -51,17 +52,23 @@ def run_night(
         kind: what the record calls it.
         quick: judge on the first so many shards of each split; nothing is promoted then.
         deadline: in place of the plan's.
+        overrides: what the plan was loaded with, for the record.
     """
     try:
         with held(Store.at(plan.runtime.root), kind, [entry.split_name for entry in plan.datasets]):
-            published = _worked(plan, pairs, kind, quick, deadline)
+            published = _worked(plan, pairs, kind, quick, deadline, tuple(overrides))
         return _ended(*published)
     except Exception as error:  # a fault of nightmark too, so that the UI says what to do
         return fault_state(error)
 
 
 def _worked(
-    plan: Plan, pairs: Sequence[PairName], kind: NightKind, quick: int | None, deadline: str | None
+    plan: Plan,
+    pairs: Sequence[PairName],
+    kind: NightKind,
+    quick: int | None,
+    deadline: str | None,
+    overrides: tuple[str, ...],
 ) -> tuple[Night, str]:
     """The published night, and where its page lies."""
     store = Store.at(plan.runtime.root)
@@ -79,6 +86,7 @@ def _worked(
         deadline=moment,
         plan=plan.name,
         plan_digest=plan.digest,
+        overrides=overrides,
         started=started,
         finished=datetime.now(UTC),
         state=worst([outcome.state for outcome in outcomes]),

@@ -38,4 +38,4 @@ def nightly(
         work = load_with_models(plan, overrides)
     except InputError as error:
         return fault_state(error)
-    return run_night(work, work.in_turn(), quick=quick, deadline=deadline)
+    return run_night(work, work.in_turn(), quick=quick, deadline=deadline, overrides=overrides)

@@ -49,19 +49,25 @@ def reprocess(
     """
     try:
         work = load_with_models(plan, overrides)
-        pairs = chosen_pairs(work, models, datasets, since)
+        pairs = chosen_pairs(work, models, datasets, since, overrides)
     except NightmarkError as error:
         return fault_state(error)
     if not pairs:
         message = f"Nothing to do: every chosen pair was evaluated since {since}."
         return Completed(name=UP_TO_DATE, message=message)
-    return run_night(work, pairs, kind="reprocess", deadline=deadline)
+    return run_night(work, pairs, kind="reprocess", deadline=deadline, overrides=overrides)
 
 
 def chosen_pairs(
-    plan: Plan, models: Sequence[str], datasets: Sequence[str], since: date | None
+    plan: Plan,
+    models: Sequence[str],
+    datasets: Sequence[str],
+    since: date | None,
+    overrides: Sequence[str] = (),
 ) -> tuple[PairName, ...]:
     """The pairs that are meant, in the order in which a night would take them.
+
+    ``overrides`` are what the plan was loaded with: only nights with the same count for ``since``.
 
     Raises:
         InputError: a name is not in the plan, or no pair of the plan has these names.
@@ -87,7 +93,7 @@ def chosen_pairs(
     if since is None:
         return pairs
     midnight = datetime.combine(since, time(), ZoneInfo(plan.runtime.time_zone))
-    return not_since(pairs, last_times(Store.at(plan.runtime.root), pairs), midnight)
+    return not_since(pairs, last_times(Store.at(plan.runtime.root), pairs, overrides), midnight)
 
 
 def _names(value: object) -> list[str]:

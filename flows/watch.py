@@ -34,8 +34,9 @@ def watch_models(
 ) -> State[tuple[Update, ...]]:
     """Look whether the plan's models are what they were when they were evaluated.
 
-    Each that is not is told once, as the event ``nightmark.model.updated``. Files are digested only
-    if size or time say that they were written, and once they have stood still for
+    Each that is not is told once, as the event ``nightmark.model.updated``. What a night found with
+    other ``overrides`` of models or datasets says nothing of the plan, and does not count. Files
+    are digested only if size or time say that they were written, and once they have stood still for
     ``settle_seconds``.
 
     The state carries the updates. It is Failed, named Unusable, where a model cannot be looked at;
@@ -43,7 +44,7 @@ def watch_models(
     """
     try:
         work = load_with_models(plan, overrides)
-        looks, updates, told_before = _look(work, plan.resolve(), settle_seconds)
+        looks, updates, told_before = _look(work, plan.resolve(), overrides, settle_seconds)
     except NightmarkError as error:
         return fault_state(error)
     faults = [look.sentence for look in looks if look.state == "unusable"]
@@ -59,11 +60,11 @@ def watch_models(
 
 
 def _look(
-    plan: Plan, file: Path, settle_seconds: float
+    plan: Plan, file: Path, overrides: Sequence[str], settle_seconds: float
 ) -> tuple[tuple[Look, ...], tuple[Update, ...], tuple[Update, ...]]:
     """All looks, the updates that were told of now, and those that an earlier look told of."""
     store = Store.at(plan.runtime.root)
-    last = last_times(store, tuple(plan.pairs()))
+    last = last_times(store, tuple(plan.pairs()), overrides)
     looks, updates, told_before = [], [], []
     for model in plan.models:
         look = look_at(store, plan.name, model, resolve, settle_seconds)

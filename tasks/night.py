@@ -136,6 +136,9 @@ class Night(Record):
     )
     plan: str
     plan_digest: str
+    overrides: tuple[str, ...] = Field(
+        default=(), description="KEY=VALUE that this run alone had in place of the plan's."
+    )
     started: datetime
     finished: datetime
     state: OutcomeState

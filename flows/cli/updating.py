@@ -51,14 +51,14 @@ def reprocess(
     from flows.returned import taken
 
     day = None if since is None else since.date()
-    pairs = chosen_pairs(loaded, model or (), dataset or (), day)
+    pairs = chosen_pairs(loaded, model or (), dataset or (), day, overrides or ())
     if not pairs:
         say(f"Nothing to do: every chosen pair was evaluated since {day}.")
         return
     if dry_run:
         from flows.foresee import foresee
 
-        forecasts = foresee(loaded, pairs)
+        forecasts = foresee(loaded, pairs, overrides or ())
         for forecast in forecasts:
             first, *rest = forecast.lines
             say(first, *(f"  {line}" for line in rest))

@@ -10,6 +10,8 @@ from tasks.metrics.words import counted
 from tasks.night import Night, Outcome
 from tasks.stored import full_nights
 
+SUBJECTS = ("models", "datasets")
+"""The keys of a plan under which it says what is evaluated."""
 SHORT = 12
 """Digits of a digest that a sentence shows."""
 
@@ -66,10 +68,18 @@ class Forecast:
         return (f"{self.pair}: {work}", *shards, *self.why)
 
 
-def last_times(store: Store, pairs: Sequence[PairName]) -> dict[PairName, LastTime]:
-    """For each pair the newest full night that has predictions of it. Raises ShardError."""
-    left, found = set(pairs), {}
+def last_times(
+    store: Store, pairs: Sequence[PairName], overrides: Sequence[str] = ()
+) -> dict[PairName, LastTime]:
+    """For each pair the newest full night that has predictions of it. Raises ShardError.
+
+    A night counts only if it overrode the same of models and datasets as ``overrides`` do: what a
+    trial with ``--set`` evaluated is another thing than what the plan means by that name.
+    """
+    left, found, wanted = set(pairs), {}, _of_subjects(overrides)
     for night in full_nights(store):
+        if _of_subjects(night.overrides) != wanted:
+            continue
         for outcome in night.outcomes:
             if outcome.pair.name in left and outcome.scoring is not None:
                 found[outcome.pair.name] = LastTime(night, outcome)
@@ -77,6 +87,12 @@ def last_times(store: Store, pairs: Sequence[PairName]) -> dict[PairName, LastTi
         if not left:
             break
     return found
+
+
+def _of_subjects(overrides: Sequence[str]) -> frozenset[str]:
+    """Those that change what is evaluated, and not only how or by which gates."""
+    keys = {override: override.partition("=")[0].partition(".")[0] for override in overrides}
+    return frozenset(override for override, key in keys.items() if key in SUBJECTS)
 
 
 def reasons(

@@ -34,6 +34,19 @@ def test_the_newest_full_night_counts(root: object) -> None:
     assert not_since([PAIR, OTHER], last, later) == (PAIR, OTHER)
 
 
+def test_a_trial_with_other_overrides_does_not_count(root: object) -> None:
+    store = Store.at(str(root))
+    trial = ("models.0.weights=other.pt", "runtime.batch_size=8")
+    first = store_night(store, 1, outcome_of(stored(store, "1")), overrides=("gates=[]",))
+    second = store_night(store, 2, outcome_of(stored(store, "2")), overrides=trial)
+    store_night(store, 3, outcome_of(stored(store, "2")), overrides=("datasets.0.name=x",))
+    (last,) = last_times(store, [PAIR]).values()
+    assert last.night.name == first.name
+    (last,) = last_times(store, [PAIR], ["runtime.devices=[cpu]", trial[0]]).values()
+    assert last.night.name == second.name
+    assert last_times(store, [PAIR], ["models=[]"]) == {}
+
+
 def test_what_changed_is_said(root: object) -> None:
     store = Store.at(str(root))
     night = store_night(store, 1, outcome_of(stored(store, "1")))

@@ -84,8 +84,9 @@ def write_gallery(store: Store, report: Report, view: PairView, limit: int) -> G
         gallery = _gallery(store, evaluation, view.scoring, outcome)
     except NightmarkError as error:
         return GalleryNote(fault=store.without_root(str(error)))
-    urgent = [*(key for keys in gallery.lists.values() for key in keys), *_copied(outcome)]
-    keys = pictured(gallery.samples, urgent, limit)
+    found = (*_copied(outcome), *gallery.lists["suspects"])
+    changed = [gallery.lists[change] for change in ("broken", "fixed")]
+    keys = pictured(gallery.samples, found, changed, limit)
     night, split = report.night.name, view.pair.name.split
     folder = f"{night_folder(night)}/{night_pictures(split)}"
     pictures, fault = copy_pictures(store, folder, evaluation.shards_folder, keys)

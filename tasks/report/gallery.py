@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -92,16 +93,22 @@ def shown_samples(tables: Iterable[pa.Table], wanted: frozenset[str]) -> list[Sh
 
 
 def pictured(
-    samples: Sequence[Shown], first: Sequence[str], limit: int, per_class: int = 4
+    samples: Sequence[Shown],
+    first: Sequence[str],
+    lists: Iterable[Sequence[str]],
+    limit: int,
+    per_class: int = 4,
 ) -> tuple[str, ...]:
     """The keys of at most ``limit`` samples that get a picture.
 
-    Those in ``first``, then the surest mistakes of every class in turn, then the surest of all: so
-    a class of few mistakes is not left without a picture.
+    Those in ``first``, then one of each list in turn, so that no long list leaves the others
+    without pictures. The last list is that of all mistakes: the surest of every class before the
+    surest of all, so that a class of few mistakes is not left without one either.
 
     Args:
         samples: the surest first.
-        first: keys, the most important first.
+        first: keys.
+        lists: of keys, the most important of each first.
         limit: how many pictures.
         per_class: of each class so many come before the rest.
     """
@@ -114,8 +121,9 @@ def pictured(
             rank[shown.target] = place + 1
             placed.append((min(place, per_class), shown.key))
     placed.sort(key=lambda one: one[0])
-    ordered = [*(key for key in first if key in there), *(key for _, key in placed)]
-    return tuple(dict.fromkeys(ordered))[:limit]
+    turns = zip_longest(*lists, (key for _, key in placed))
+    ordered = (*first, *(key for turn in turns for key in turn))
+    return tuple(dict.fromkeys(key for key in ordered if key in there))[:limit]
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,18 @@ def test_all_mistakes_and_the_wanted_are_shown_and_no_other() -> None:
 def test_every_class_gets_a_picture_before_a_class_gets_its_fifth() -> None:
     many = [mistake(f"a{n:02d}", 0, 0.99 - n / 100) for n in range(20)]
     samples = [*many, mistake("b", 1, 0.6), mistake("c", 2, 0.5)]
-    keys = pictured(samples, ["c", "gone"], limit=6)
+    keys = pictured(samples, ["c", "gone"], [], limit=6)
     assert keys[0] == "c"
     assert set(keys) == {"c", "b", "a00", "a01", "a02", "a03"}
-    assert pictured(samples, [], limit=0) == ()
+    assert pictured(samples, [], [], limit=0) == ()
+
+
+def test_no_long_list_leaves_the_others_without_pictures() -> None:
+    samples = [mistake(f"{kind}{n:03d}", 0, 0.9) for kind in "cabd" for n in range(50)]
+    broken, fixed = ([shown.key for shown in samples if shown.key[0] == kind] for kind in "ab")
+    keys = pictured(samples, ["d049", "d048"], [broken, fixed], limit=32)
+    assert keys[:2] == ("d049", "d048")
+    assert [sum(key[0] == kind for key in keys) for kind in "abcd"] == [10, 10, 10, 2]
 
 
 def test_every_mistake_lies_in_the_file_of_its_class() -> None:

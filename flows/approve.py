@@ -6,7 +6,7 @@ that waits is suspended, not paused: a paused one keeps its process, and is lost
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 from prefect import flow, get_run_logger, runtime, suspend_flow_run
 from prefect.client.schemas.objects import FlowRun, State
@@ -28,6 +28,8 @@ from tasks.stored import parse_pair, read_record
 DEPLOYMENT = "approve/approve"
 APPROVED, DECLINED, PASSED_OVER = "Approved", "Declined", "PassedOver"
 """How a run ends that was answered."""
+UNANSWERED = "Unanswered"
+"""The name that conf/automations.yaml gives to a run that nobody answered in time."""
 SECONDS_A_DAY = 24 * 60 * 60
 
 
@@ -45,7 +47,7 @@ def _run_name() -> str:
 
 
 @flow(name="approve", flow_run_name=_run_name)
-def approve(root: str, pair: str, night: str, days: float = 7.0) -> State:
+def approve(root: str, pair: str, night: str, days: Annotated[float, Field(gt=0)] = 7.0) -> State:
     """Ask a person whether what passed becomes the baseline of its pair, and record the answer.
 
     The run is suspended until it is resumed with an answer, and begins anew then. It ends Approved
@@ -55,7 +57,8 @@ def approve(root: str, pair: str, night: str, days: float = 7.0) -> State:
         root: the artifact root.
         pair: ``DATASET/SPLIT/MODEL``.
         night: the night in which it passed.
-        days: how long to wait; afterwards Prefect marks the run Failed, and nothing is decided.
+        days: how long to wait; afterwards the run is Failed, named Unanswered by the automation for
+            that, and nothing is decided.
     """
     try:
         store = Store.at(root)

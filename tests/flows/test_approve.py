@@ -11,11 +11,13 @@ from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.events.schemas.automations import EventTrigger
 from prefect.exceptions import Pause
 from prefect.flow_engine import run_flow
 from prefect.states import Failed
 
 from flows.approve import approve, ask_for_approval
+from flows.automations import _definitions, _read
 from flows.nightly import nightly
 from flows.returned import taken
 from shards.store import Store
@@ -135,6 +137,27 @@ def test_what_was_replaced_and_returns_is_asked_about_again(
         record(store, answered(proposal, approved=True, who="Ada", why="as I hoped", now=now))
     runs = [run for run in runs_of(client, deployment) if run.parameters["root"] == str(root)]
     assert {run.parameters["night"] for run in runs} == {night.name for night in nights}
+
+
+def test_an_answer_that_comes_too_late_decides_nothing(
+    root: Path, client: SyncPrefectClient
+) -> None:
+    night = kept_night(Store.at(root), 1, "1")
+    words = {"root": str(root), "pair": str(PAIR), "night": night.name, "days": 1e-9}
+    run = client.create_flow_run_from_deployment(deploy(client), parameters=words)
+    assert suspended(client, run).state_name == "Suspended"
+    answer = {"decision": "approve", "who": "Ada", "why": "as I hoped"}
+    assert client.resume_flow_run(run.id, answer).status == SetStateStatus.REJECT
+    ended = client.read_flow_run(run.id).state
+    assert ended is not None
+    assert ended.is_failed()
+    # conf/automations.yaml knows it by these words, and gives it a name and a next step.
+    (unanswered,) = (
+        one for one in _definitions(_read(None), None, None) if "nobody ans" in one.name
+    )
+    assert isinstance(unanswered.trigger, EventTrigger)
+    assert ended.message in str(unanswered.trigger.match)
+    assert not decided(root)
 
 
 def test_a_question_that_nobody_answered_is_not_said_to_wait(

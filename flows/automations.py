@@ -7,18 +7,20 @@ from typing import Any, cast
 from uuid import UUID
 
 import yaml
-from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from apprise import Apprise
+from prefect.blocks.abstract import NotificationBlock
+from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from shards.errors import InputError
 
 SHIPPED = files("conf") / "automations.yaml"
 PLACEHOLDER = "{{ notification }}"
-WEBHOOK_BLOCK = "nightmark"
-"""The name of the block that holds a webhook given as a URL."""
+OWN_BLOCK = "nightmark"
+"""The name of the block that holds an address given as such."""
 
 
 def put_automations(file: Path | None = None, notify: str | None = None) -> tuple[str, ...]:
@@ -28,11 +30,12 @@ def put_automations(file: Path | None = None, notify: str | None = None) -> tupl
 
     Args:
         file: as Prefect's ``automation create --from-file`` reads it.
-        notify: ``http(s)://…``, which gets ``{"text": …}`` posted, or ``TYPE/NAME`` of a Prefect
-            notification block (mail, Slack …). Without it, nobody is notified.
+        notify: ``http(s)://…``, which gets ``{"text": …}`` posted; any other address that apprise
+            understands, such as ``mailtos://…``; or ``TYPE/NAME`` of a Prefect notification block.
+            Without it, nobody is notified.
 
     Raises:
-        InputError: the file defines no automations, or there is no such block.
+        InputError: the file defines no automations, there is no such block, or the address is none.
     """
     tree = _read(file)
     with get_client(sync_client=True) as client:
@@ -90,19 +93,15 @@ def _notifying(entry: Any, block: UUID | None) -> Any:
 
 
 def _notification(client: SyncPrefectClient, notify: str) -> UUID:
-    """The block to notify through; a URL becomes one."""
-    if notify.startswith(("http://", "https://")):
-        webhook = CustomWebhookNotificationBlock(
-            name=WEBHOOK_BLOCK,
-            url=notify,
-            json_data={"text": "{{subject}}\n{{body}}"},
-            headers=None,
-            cookies=None,
-        )
-        return cast("UUID", webhook.save(WEBHOOK_BLOCK, overwrite=True))
+    """The block to notify through; an address becomes one."""
+    if "://" in notify:
+        return cast("UUID", _block_of(notify).save(OWN_BLOCK, overwrite=True))
     kind, slash, name = notify.partition("/")
     if not slash:
-        raise InputError(f"--notify {notify}: write a web address, or TYPE/NAME of a Prefect block")
+        raise InputError(
+            f"--notify {notify}: write a web address, another address with ://, or TYPE/NAME of a "
+            f"Prefect block"
+        )
     try:
         return client.read_block_document_by_name(name, kind).id
     except ObjectNotFound as error:
@@ -110,3 +109,25 @@ def _notification(client: SyncPrefectClient, notify: str) -> UUID:
             f"--notify {notify}: the server has no such block; make it in the Prefect UI (Blocks), "
             f"or see `prefect block ls`"
         ) from error
+
+
+def _block_of(address: str) -> NotificationBlock:
+    if address.startswith(("http://", "https://")):
+        return CustomWebhookNotificationBlock(
+            name=OWN_BLOCK,
+            url=address,
+            json_data={"text": "{{subject}}\n{{body}}"},
+            headers=None,
+            cookies=None,
+        )
+    # The address may hold a password, so that no message repeats it.
+    if not Apprise().add(address):
+        kind = address.partition("://")[0]
+        raise InputError(
+            f"--notify {kind}://…: apprise, which sends this, does not understand the address; "
+            f"appriseit.com/services has the form of each. Characters such as @ : / in a password "
+            f"are written %40 %3A %2F"
+        )
+    # Prefect has no block for mail by SMTP. That for Slack hands every address that is not Slack's
+    # to apprise as it is, is known to every Prefect server, and keeps the address secret.
+    return SlackWebhook(url=SecretStr(address))

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+from prefect.blocks.notifications import SlackWebhook
+from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-from flows.approve import APPROVED, DECLINED, PASSED_OVER, approve
-from flows.automations import _definitions, _read
+from flows.approve import APPROVED, DECLINED, PASSED_OVER, UNANSWERED, approve
+from flows.automations import _block_of, _definitions, _read
 from flows.states import GREEN, STATE_NAMES, UP_TO_DATE
 from shards.errors import InputError
+from tests.support.mail import mailbox
 
 
 @pytest.fixture
@@ -26,8 +29,13 @@ def test_a_run_that_ended_is_never_taken_for_dead(shipped: dict[str, AutomationC
     dead = shipped["nightmark: a run that died without a word"]
     assert isinstance(dead.trigger, EventTrigger)
     assert dead.trigger.posture == Posture.Proactive
-    own = {*STATE_NAMES.values(), UP_TO_DATE, APPROVED, DECLINED, PASSED_OVER, "Suspended"}
-    names = own | {"Completed", "Failed", "Crashed", "Cancelled"}
+    approvals = {APPROVED, DECLINED, PASSED_OVER, UNANSWERED, "Suspended"}
+    names = {*STATE_NAMES.values(), UP_TO_DATE, *approvals} | {
+        "Completed",
+        "Failed",
+        "Crashed",
+        "Cancelled",
+    }
     assert names <= expected(dead)
 
 
@@ -46,6 +54,17 @@ def test_an_approval_that_waits_is_told_of(shipped: dict[str, AutomationCore]) -
     assert approve.name == "approve"
 
 
+def test_an_approval_that_nobody_answered_gets_a_name_and_a_next_step(
+    shipped: dict[str, AutomationCore],
+) -> None:
+    unanswered = shipped["nightmark: an approval that nobody answered"]
+    assert expected(unanswered) == {"Failed"}
+    change = unanswered.actions[0]
+    assert isinstance(change, ChangeFlowRunState)
+    assert (change.name, change.force) == (UNANSWERED, True)
+    assert "Next: `nightmark promote" in str(change.message)
+
+
 def test_a_night_counts_as_finished_whatever_its_verdict(
     shipped: dict[str, AutomationCore],
 ) -> None:
@@ -60,6 +79,25 @@ def test_without_a_block_nothing_is_sent_and_dead_runs_are_marked(
 ) -> None:
     kinds = [action.type for one in shipped.values() for action in one.actions]
     assert sorted(set(kinds)) == ["change-flow-run-state", "do-nothing"]
+
+
+def test_an_address_becomes_a_block_that_keeps_it_secret() -> None:
+    secret = _block_of("mailtos://ada:pass%40word@smtp.example.org?to=ops@example.org")
+    assert isinstance(secret, SlackWebhook)
+    assert "pass%40word" in secret.url.get_secret_value()
+    assert "pass" not in str(secret)
+    with mailbox() as (port, mails):
+        block = _block_of(f"mailto://127.0.0.1:{port}?from=n@example.org&to=ops@example.org")
+        with block.raise_on_failure():
+            block.notify(subject="a night", body="ended")
+    (mail,) = mails
+    assert (mail["to"], mail["subject"]) == ("ops@example.org", "a night")
+
+
+def test_an_address_that_is_none_is_refused_without_its_password() -> None:
+    with pytest.raises(InputError, match=r"--notify mailto://…: apprise") as refused:
+        _block_of("mailto://ada:secret@")
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ DEFAULTS = {
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_CLI_PROMPT": "false",
     "DO_NOT_TRACK": "1",
+    # A worker asks for work every ten seconds, and one that is busy is no night that has not begun.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "60",
     # By these a server notices that a run's process is gone (conf/automations.yaml).
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
 }

@@ -18,12 +18,16 @@ from shards.errors import InputError, NightmarkError
 
 commands = typer.Typer()
 POOL = "nightmark"
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+DRIVERS = ("postgresql+asyncpg", "sqlite+aiosqlite")
 NotifyOption = Annotated[
     str | None,
     typer.Option(
         help="Where failed gates, crashes and missed nights are told: a web address that gets "
-        '{"text": …} posted, or TYPE/NAME of a Prefect notification block.',
+        '{"text": …} posted, another address such as mailtos://…, or TYPE/NAME of a Prefect '
+        "notification block.",
         show_default=False,
+        envvar="NIGHTMARK_NOTIFY",
     ),
 ]
 FileOption = Annotated[
@@ -52,6 +56,7 @@ def serve(
     Ctrl-C ends all of it. docs/operations.md has the same as services of the system.
     """
     load_with_models(plan)
+    _check_database()
     refuse_taken(port)
     base = f"http://127.0.0.1:{port}"
     _use(base, plan, cron, timezone, home)
@@ -61,7 +66,7 @@ def serve(
     prefect = (sys.executable, "-m", "prefect")
     try:
         server = household.begin("Prefect server", (*prefect, "server", "start"))
-        wait_until_ready(server.process, base)
+        wait_until_ready(server.process, base, server.log)
         _make_pool()
         _deploy()
         for name in _put(automations, notify):
@@ -112,6 +117,21 @@ def _use(base: str, plan: Path, cron: str, timezone: str, home: Path | None) -> 
         }
     )
     environment.prepare()
+
+
+def _check_database() -> None:
+    """Before Prefect is imported, which ends with a traceback at a driver it cannot use.
+
+    Raises:
+        InputError: the address of the server's database is none of Prefect's.
+    """
+    driver, separator, _ = os.environ.get(DATABASE, "").partition("://")
+    if separator and driver not in DRIVERS:
+        # Not the rest of the address, which holds a password.
+        raise InputError(
+            f"{DATABASE} begins with {driver}://, which Prefect cannot use; write "
+            f"postgresql+asyncpg://USER:PASSWORD@HOST:PORT/DATABASE, or unset it for SQLite"
+        )
 
 
 def _check_schedule(cron: str, timezone: str) -> None:

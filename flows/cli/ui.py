@@ -94,17 +94,23 @@ def refuse_taken(port: int) -> None:
             ) from error
 
 
-def wait_until_ready(server: "subprocess.Popen[bytes]", base: str) -> None:
+def wait_until_ready(server: "subprocess.Popen[bytes]", base: str, log: Path | None = None) -> None:
+    """Until the server answers; ``log`` has what it prints.
+
+    Raises:
+        InputError: it ended, or does not answer in time.
+    """
+    why = "is the port taken?" if log is None else f"{log} says why"
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise InputError(f"the Prefect server did not start on {base}; is the port taken?")
+            raise InputError(f"the Prefect server did not start on {base}; {why}")
         try:
             if httpx.get(f"{base}/api/health", timeout=2).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.3)
-    raise InputError(f"the Prefect server did not answer on {base} in {START_SECONDS:.0f} s")
+    raise InputError(f"the Prefect server did not answer on {base} in {START_SECONDS:.0f} s; {why}")
 
 
 def _latest_run(base: str) -> str:

@@ -86,6 +86,20 @@ def test_a_schedule_that_is_none_is_told_before_anything_begins(
     assert not (tmp_path / "home" / "nightmark").exists(), "no server was begun"
 
 
+def test_a_database_that_prefect_cannot_use_is_told_without_its_password(
+    nightmark: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = "postgresql://nightmark:secret@127.0.0.1/nightmark"
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", address)
+    assert nightmark("serve", Path(__file__).parents[1] / "plans" / "small.yaml") == 2
+    said = capsys.readouterr().err
+    assert "begins with postgresql://" in said
+    assert "write postgresql+asyncpg://USER:PASSWORD@HOST:PORT/DATABASE" in " ".join(said.split())
+    assert "secret" not in said
+
+
 @pytest.mark.parametrize(("ignored", "code"), [(False, 129), (True, 0)])
 def test_a_closed_terminal_ends_a_command_but_for_nohup(ignored: bool, code: int) -> None:
     action = "signal.SIG_IGN" if ignored else "signal.SIG_DFL"

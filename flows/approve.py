@@ -36,7 +36,9 @@ SECONDS_A_DAY = 24 * 60 * 60
 class Answer(RunInput):
     """The form in the Prefect UI."""
 
-    decision: Literal["approve", "decline"] = Field(description="Approve: it is the baseline.")
+    decision: Literal["approve", "decline"] = Field(
+        description="Approve: it becomes the baseline. Decline: the baseline stays as it is."
+    )
     who: str = Field(pattern=r"\S", description="Who decides.")
     why: str = Field(pattern=r"\S", description="The reason; kept for ever.")
 

@@ -74,6 +74,16 @@ def read_comparison(store: Store, pair: PairName, comparison: str) -> Comparison
     return Comparison.read(store, f"{pair.comparison(comparison)}/{RECORD}", "compare them again")
 
 
+def read_changed(store: Store, comparison: Comparison) -> pa.Table:
+    """Every fixed and broken sample of a stored comparison, of ``aligned.CHANGED``, in its order.
+
+    Raises:
+        ShardError: the file is missing or unreadable.
+    """
+    folder = comparison.candidate.pair.name.comparison(comparison.id)
+    return read_table(store, f"{folder}/{CHANGED}", advice="compare them again")
+
+
 def _check_comparable(baseline: StoredScoring, candidate: StoredScoring) -> None:
     ours, theirs = candidate.evaluation.pair, baseline.evaluation.pair
     if ours.name.split != theirs.name.split:

@@ -45,6 +45,14 @@ def compare(
     html: Annotated[
         bool, typer.Option("--html", help="Write a page with the images, too, and say where.")
     ] = False,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the page into this folder, too, with all that it needs: to mail, to serve.",
+            show_default=False,
+        ),
+    ] = "",
     root: RootOption = "artifacts",
 ) -> None:
     """Compare two stored evaluations image by image: what was fixed, what broke, what is proven."""
@@ -55,7 +63,7 @@ def compare(
             store, find_scored(store, baseline), find_scored(store, candidate)
         )
         folder = store_comparison(store, found, changed)
-        page = _page(store, found) if html else None
+        page = _page(store, found, to) if html or to else None
     say(conclusion(found), *basis(found), table_text(found))
     _print_overall(found.overall)
     say(classes_text(found))
@@ -68,10 +76,10 @@ def compare(
         say(f"Page: {page}")
 
 
-def _page(store: Store, comparison: Comparison) -> str:
+def _page(store: Store, comparison: Comparison, to: str) -> str:
     from tasks.report.compare_page import write_comparison_page
 
-    return write_comparison_page(store, comparison)
+    return write_comparison_page(store, comparison, to)
 
 
 def _print_overall(changes: Sequence[Change]) -> None:

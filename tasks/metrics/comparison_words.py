@@ -26,8 +26,10 @@ def difference_text(metric: str, value: float, beside: Sequence[float] = ()) -> 
 
 
 def signed(share: float, beside: Sequence[float] = ()) -> str:
-    """``+0.8``: a share in points."""
-    text = apart(share, beside, lambda number, more: f"{100 * number:+.{1 + more}f}")
+    """``+0.8``: a share in points, with as many decimals as tell it from 0: where an interval ends
+    decides whether a change is shown.
+    """
+    text = apart(share, (0.0, -0.0, *beside), lambda number, more: f"{100 * number:+.{1 + more}f}")
     return ("0.0" if text in ("+0.0", "-0.0") else text).replace("-", "−")
 
 
@@ -38,9 +40,17 @@ def ends_text(metric: str, interval: Interval, beside: Sequence[float] = ()) -> 
     return " to ".join(signed(end, beside) for end in interval)
 
 
-def p_text(p: float) -> str:
+def p_text(p: float, name: str = "p", beside: Sequence[float] = ()) -> str:
     """``p = 0.017``; very small ones as a bound."""
-    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
+    found = p_figure(p, beside)
+    return f"{name} {found}" if found.startswith("<") else f"{name} = {found}"
+
+
+def p_figure(p: float, beside: Sequence[float] = ()) -> str:
+    """``0.017``, ``< 0.0001``; told from what is ``beside`` it."""
+    return (
+        "< 0.0001" if p < 1e-4 else apart(p, beside, lambda number, more: f"{number:.{2 + more}g}")
+    )
 
 
 def change_text(
@@ -123,9 +133,18 @@ def table_text(comparison: Comparison) -> str:
     )
 
 
+def is_claimed(change: Change) -> bool:
+    """Whether a change is called one: of a class after the correction for how many there are, of
+    all images where the interval leaves out 0.
+    """
+    if change.class_index is None:
+        return change.is_shown
+    return change.q is not None and change.q <= FALSE_DISCOVERIES
+
+
 def changed_classes(comparison: Comparison) -> tuple[Change, ...]:
     """Classes whose recall changed for sure, the worst fall first."""
-    shown = [c for c in comparison.per_class if c.q is not None and c.q <= FALSE_DISCOVERIES]
+    shown = [change for change in comparison.per_class if is_claimed(change)]
     return tuple(sorted(shown, key=lambda change: change.difference or 0.0))
 
 

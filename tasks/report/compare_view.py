@@ -1,28 +1,29 @@
 """A comparison → what its page shows: all text is made, nothing is marked up or escaped yet."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import plotly.graph_objects as go
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.metrics.change import CHANGE_SENTENCES, Change
-from tasks.metrics.comparison import ChangedSample, Comparison, Side
+from tasks.metrics.comparison import LISTED_SAMPLES, Comparison, Side
 from tasks.metrics.comparison_words import (
+    FALSE_DISCOVERIES,
     basis,
     classes_text,
     conclusion,
     difference_text,
     ends_text,
-    p_text,
-    table_text,
+    is_claimed,
+    p_figure,
+    signed,
 )
 from tasks.metrics.intervals import CONFIDENCE
+from tasks.metrics.metric import Metric
 from tasks.metrics.words import LOSSES, class_labels, figure, metric_title
-from tasks.report.chart import Chart
-from tasks.report.charts import GREY, GRID, MOST_CLASSES, OKABE_ITO, escaped, look, short_label
 from tasks.report.view import Fact
-
-ROW_HEIGHT = 24
+from tasks.report.words import Figure, figure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +31,58 @@ class ChangeRow:
     """One figure on both sides.
 
     Attributes:
-        direction: ``better`` or ``worse`` where the interval leaves out 0, else ``not shown``.
-        sortable: the difference, for tables that sort.
+        change: the numbers behind the text, for tables that sort and for charts.
+        direction: ``better`` or ``worse`` where the change is claimed, else ``not shown``.
     """
 
+    change: Change
     name: str
     baseline: str
     candidate: str
     difference: str
-    interval: str
-    test: str
+    interval: str = ""
+    fixed: str = ""
+    broken: str = ""
+    p: str = ""
+    q: str = ""
+    direction: str = "not shown"
+
+    @property
+    def n(self) -> str:
+        return f"{self.change.n:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow:
+    """How many of the images, and which share of them."""
+
+    name: str
+    hint: str
+    images: str
+    share: Figure
     n: str
-    direction: str
-    sortable: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a side took a sample for, and how surely."""
+
+    side: str
+    said: str
+    share: str
+    is_right: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A sample that only one side has right; ``picture`` is relative to the page, or empty."""
+    """A sample that only one side has right, the mistaken side's answer first.
+
+    ``picture`` is relative to the page, or empty.
+    """
 
     key: str
     shows: str
-    said: str
-    share: str
+    answers: tuple[Answer, Answer]
     picture: str
 
 
@@ -66,17 +96,25 @@ class CompareView:
     notes: tuple[str, ...]
     sides: tuple[tuple[str, tuple[Fact, ...]], ...]
     overall: tuple[ChangeRow, ...]
+    shares: tuple[ShareRow, ...]
     classes_text: str
     classes: tuple[ChangeRow, ...]
-    chart: Chart | None
     broken: tuple[Shot, ...]
     fixed: tuple[Shot, ...]
     broken_total: int
     fixed_total: int
 
 
-def compare_view(comparison: Comparison, pictures: Mapping[str, str]) -> CompareView:
-    """What the page says; ``pictures`` are files by key."""
+def compare_view(
+    comparison: Comparison, changed: pa.Table, pictures: Mapping[str, str]
+) -> CompareView:
+    """What the page says.
+
+    Args:
+        comparison: the figures.
+        changed: its fixed and broken samples, of ``aligned.CHANGED``, in the order of looking.
+        pictures: files by key.
+    """
     labels = class_labels(comparison.class_names, comparison.class_ids)
     top1 = comparison.change("top1")
     sides = (comparison.baseline, comparison.candidate)
@@ -84,19 +122,19 @@ def compare_view(comparison: Comparison, pictures: Mapping[str, str]) -> Compare
         title=" against ".join(side.pair.model for side in reversed(sides)),
         direction="not shown" if top1 is None else _direction(top1),
         conclusion=conclusion(comparison),
-        notes=(*basis(comparison), table_text(comparison)),
+        notes=basis(comparison),
         sides=tuple(
             (name, _facts(side))
             for name, side in zip(("Baseline", "Candidate"), sides, strict=True)
         ),
         overall=tuple(_row(metric_title(c.metric), c) for c in comparison.overall),
+        shares=tuple(_shares(comparison)),
         classes_text=classes_text(comparison),
         classes=tuple(
-            _row(labels[c.class_index or 0], c) for c in _by_difference(comparison.per_class)
+            _class_row(labels[c.class_index or 0], c) for c in _by_difference(comparison.per_class)
         ),
-        chart=_chart(comparison, labels),
-        broken=_shots(comparison.broken_samples, labels, pictures),
-        fixed=_shots(comparison.fixed_samples, labels, pictures),
+        broken=tuple(_shots(changed, "broken", labels, pictures)),
+        fixed=tuple(_shots(changed, "fixed", labels, pictures)),
         broken_total=comparison.broken,
         fixed_total=comparison.fixed,
     )
@@ -114,29 +152,31 @@ def _facts(side: Side) -> tuple[Fact, ...]:
 
 def _row(name: str, change: Change) -> ChangeRow:
     if change.difference is None or change.baseline is None or change.candidate is None:
-        said = CHANGE_SENTENCES[change.state]
-        return ChangeRow(name, "—", "—", said, "", "", f"{change.n:,}", "not shown", None)
+        return ChangeRow(change, name, "—", "—", CHANGE_SENTENCES[change.state])
     interval = change.interval(CONFIDENCE)
-    moved = [
-        f"{count:,} {word}"
-        for count, word in ((change.fixed, "fixed"), (change.broken, "broken"))
-        if count is not None
-    ]
     return ChangeRow(
+        change=change,
         name=name,
         baseline=figure(change.metric, change.baseline),
         candidate=figure(change.metric, change.candidate),
         difference=difference_text(change.metric, change.difference),
         interval="too few" if interval is None else ends_text(change.metric, interval),
-        test=", ".join([*moved, *([] if change.p is None else [p_text(change.p)])]),
-        n=f"{change.n:,}",
+        fixed="" if change.fixed is None else f"{change.fixed:,}",
+        broken="" if change.broken is None else f"{change.broken:,}",
+        p="" if change.p is None else p_figure(change.p),
+        q="" if change.q is None else p_figure(change.q, (FALSE_DISCOVERIES,)),
         direction=_direction(change),
-        sortable=change.difference,
     )
 
 
+def _class_row(name: str, change: Change) -> ChangeRow:
+    """The unit stands at the head of the column, which is narrow."""
+    row = _row(name, change)
+    return row if change.difference is None else replace(row, difference=signed(change.difference))
+
+
 def _direction(change: Change) -> str:
-    if not change.is_shown or change.difference is None:
+    if not is_claimed(change) or change.difference is None:
         return "not shown"
     gained = change.difference < 0 if change.metric in LOSSES else change.difference > 0
     return "better" if gained else "worse"
@@ -147,77 +187,46 @@ def _by_difference(changes: Sequence[Change]) -> list[Change]:
     return sorted(changes, key=lambda c: (c.difference is None, c.difference or 0.0))
 
 
+def _shares(comparison: Comparison) -> Iterator[ShareRow]:
+    """How far the two agree, and who has which images right."""
+    churn = comparison.churn
+    changed = churn.hits or 0
+    yield _share("Same first answer", "agreement", churn.n - changed, churn.n)
+    yield _share("Another first answer", "churn", changed, churn.n)
+    for name, hint, count in (
+        ("Both right", "", comparison.both_right),
+        ("Fixed", "only the candidate is right", comparison.fixed),
+        ("Broken", "only the baseline is right", comparison.broken),
+        ("Both wrong", "", comparison.both_wrong),
+    ):
+        yield _share(name, hint, count, comparison.n)
+
+
+def _share(name: str, hint: str, count: int, n: int) -> ShareRow:
+    found = Metric.proportion(name, count, n) if n else Metric.undefined(name, "no_samples")
+    return ShareRow(name, hint, f"{count:,}", figure_of(found), f"{n:,}")
+
+
 def _shots(
-    samples: Sequence[ChangedSample], labels: Sequence[str], pictures: Mapping[str, str]
-) -> tuple[Shot, ...]:
-    return tuple(
-        Shot(
-            key=sample.key,
-            shows=labels[sample.target],
-            said=labels[sample.said],
-            share=figure("", sample.confidence),
-            picture=pictures.get(sample.key, ""),
+    changed: pa.Table, change: str, labels: Sequence[str], pictures: Mapping[str, str]
+) -> Iterator[Shot]:
+    rows = changed.filter(pc.field("change") == change).slice(0, LISTED_SAMPLES)
+    sides = ("candidate", "baseline")
+    mistaken, right = sides if change == "broken" else reversed(sides)
+    for row in rows.to_pylist():
+        yield Shot(
+            key=row["key"],
+            shows=labels[row["target"]],
+            answers=(
+                _answer(row, mistaken, labels, is_right=False),
+                _answer(row, right, labels, is_right=True),
+            ),
+            picture=pictures.get(row["key"], ""),
         )
-        for sample in samples
-    )
 
 
-def _chart(comparison: Comparison, labels: Sequence[str]) -> Chart | None:
-    """The change of each class; of many, the largest falls and gains."""
-    there = [c for c in _by_difference(comparison.per_class) if c.difference is not None]
-    half = MOST_CLASSES // 2
-    shown = there if len(there) <= MOST_CLASSES else [*there[:half], *there[-half:]]
-    if not shown or comparison.is_identity:
-        return None
-    values = [100 * (change.difference or 0.0) for change in shown]
-    ends = [change.interval(CONFIDENCE) for change in shown]
-    names = [labels[change.class_index or 0] for change in shown]
-    chart = go.Figure(
-        go.Scatter(
-            x=values,
-            y=list(range(len(shown))),
-            mode="markers",
-            name="recall",
-            marker={"color": OKABE_ITO[0], "size": 9},
-            error_x={
-                "array": [
-                    0.0 if e is None else 100 * e[1] - v for e, v in zip(ends, values, strict=True)
-                ],
-                "arrayminus": [
-                    0.0 if e is None else v - 100 * e[0] for e, v in zip(ends, values, strict=True)
-                ],
-                "color": OKABE_ITO[0],
-                "thickness": 2,
-                "width": 4,
-            },
-            hovertext=[
-                f"{escaped(name)}: {difference_text(c.metric, c.difference or 0.0)}, n = {c.n:,}"
-                for name, c in zip(names, shown, strict=True)
-            ],
-            hoverinfo="text",
-        )
-    )
-    chart.update_xaxes(
-        title={"text": "Change of recall, in points", "font": {"size": 13}},
-        gridcolor=GRID,
-        zeroline=True,
-        zerolinecolor=GREY,
-        automargin=True,
-    )
-    chart.update_yaxes(
-        tickvals=list(range(len(shown))),
-        ticktext=[short_label(name) for name in names],
-        autorange="reversed",
-        gridcolor=GRID,
-        zeroline=False,
-        automargin=True,
-    )
-    chart.update_layout(**look(height=130 + ROW_HEIGHT * len(shown)), showlegend=False)
-    some = (
-        "" if len(shown) == len(there) else f" The {half} largest falls and gains of {len(there)}."
-    )
-    caption = (
-        f"How the recall of each class changed, with its {100 * CONFIDENCE:.4g} % confidence "
-        f"interval; the worst fall on top.{some}"
-    )
-    return Chart.of(chart, "change-chart", caption)
+def _answer(
+    row: Mapping[str, int | float], side: str, labels: Sequence[str], *, is_right: bool
+) -> Answer:
+    said = labels[int(row[f"{side}_prediction"])]
+    return Answer(side, said, figure("", row[f"{side}_confidence"]), is_right)

@@ -12,7 +12,7 @@ from tasks.night import SEVERITY
 from tasks.records import Pair
 from tasks.report.assets import ASSETS, POLICY, script_json
 from tasks.report.chart import Chart
-from tasks.report.charts import confusion_chart, recall_chart, top1_chart
+from tasks.report.charts import confusion_chart
 from tasks.report.compare_view import CompareView
 from tasks.report.confusion_view import confusion_json
 from tasks.report.curve_charts import reliability_chart, risk_chart
@@ -28,6 +28,7 @@ from tasks.report.receipts import (
     overall_receipt,
     trend_receipt,
 )
+from tasks.report.row_charts import recall_chart, top1_chart
 from tasks.report.sparks import Spark, spark
 from tasks.report.thresholds import CLASSES_PER_FILE, NAME
 from tasks.report.trend import Trend
@@ -116,9 +117,9 @@ def evaluation_page(
     )
 
 
-def comparison_page(view: CompareView, assets: str, fault: str = "") -> str:
+def comparison_page(view: CompareView, chart: Chart | None, assets: str, fault: str = "") -> str:
     """The page of a comparison; ``fault`` says why images are missing."""
-    return _page("compare.html", view=view, assets=assets, fault=fault)
+    return _page("compare.html", view=view, chart=chart, assets=assets, fault=fault)
 
 
 def _threshold_choices(view: PairView, with_curve: Sequence[int]) -> list[tuple[int, str]]:

@@ -46,6 +46,20 @@ def test_a_page_is_written_where_the_command_says(
     assert "new is better than old: top-1 accuracy +" in page.read_text()
 
 
+def test_a_page_is_written_into_a_folder_of_ones_own(
+    root: Path, nightmark: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluated(root, "old", 1.0)
+    evaluated(root, "new", 3.0)
+    to = tmp_path / "mailed"
+    assert nightmark("compare", "made/test/old", "made/test/new", "--to", to) == 0
+    assert f"{to / 'index.html'}" in capsys.readouterr().out.replace("\n", "")
+    assert (to / "assets" / "page.js").is_file()
+    (to / "comparison.json").unlink()
+    assert nightmark("compare", "made/test/old", "made/test/new", "--to", to) == 2
+    assert "holds something else" in capsys.readouterr().err
+
+
 def test_what_is_not_comparable_is_one_line_and_code_2(
     root: Path, nightmark: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 
 from shards.store import Store
 from tasks.comparisons import read_comparison
+from tasks.metrics.comparison_words import changed_classes
 from tasks.report.compare_page import write_comparison_page
 from tests.support import nights_to_open
 from tests.support.browser import DESKTOP, PHONE, browsing, watch
@@ -34,6 +35,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module", params=list(NIGHTS))
 def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Opened:
     return NIGHTS[request.param](tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    """For tests that change nothing of it."""
+    return bad_night(tmp_path_factory.mktemp("bad"))
 
 
 def pages_of(night: Opened) -> list[Path]:
@@ -110,10 +117,8 @@ def test_the_switch_remembers_and_follows_the_system_again(
     page.context.close()
 
 
-def test_receipts_are_copied_and_points_lead_to_their_nights(
-    browser: Browser, tmp_path: Path
-) -> None:
-    night = nights_to_open.bad_night(tmp_path)
+def test_receipts_are_copied_and_points_lead_to_their_nights(browser: Browser, bad: Opened) -> None:
+    night = bad
     watched = watch(browser)
     page = watched.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -175,10 +180,10 @@ def test_a_night_that_is_sent_alone_leads_nowhere_else(browser: Browser, tmp_pat
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_comparison_answers_first_sorts_and_filters(
-    browser: Browser, tmp_path: Path, theme: str
+    browser: Browser, bad: Opened, theme: str
 ) -> None:
-    night = bad_night(tmp_path)
-    store = Store.at(tmp_path)
+    night = bad
+    store = Store.at(bad.folder)
     note = night.night.outcomes[0].comparison
     assert note is not None
     comparison = read_comparison(store, night.night.outcomes[0].pair.name, note.comparison or "")
@@ -188,8 +193,17 @@ def test_a_comparison_answers_first_sorts_and_filters(
     assert "is worse than" in page.locator(".banner").inner_text()
     first = page.locator("#class-table tbody tr th").first
     worst = first.inner_text()
-    page.locator("#class-table thead").get_by_role("button", name="Difference").click()
+    page.locator("#class-table thead").get_by_role("button", name="Points").click()
     assert first.inner_text() != worst or len(comparison.per_class) < 2
+    page.locator("#class-table thead").get_by_role("button", name="q").click()
+    cells = page.locator("#class-table tbody tr td:nth-child(9)")
+    corrected = cells.evaluate_all("cells => cells.map((cell) => Number(cell.dataset.value))")
+    assert corrected == sorted(change.q for change in comparison.per_class)
+    claimed = page.locator("#class-table .badge.passed, #class-table .badge.failed").count()
+    assert f", {claimed} ha" in page.locator("#classes + p").inner_text()
+    assert claimed == len(changed_classes(comparison)) > 0
+    answers = page.locator("#broken ~ .shots .shot").first.locator("dd")
+    assert [text[0] for text in answers.all_inner_texts()] == ["✕", "✓"]
     page.get_by_label("Filter classes").fill("dog")
     assert page.locator("#class-table tbody tr:visible").count() == 1
     assert page.locator("#broken ~ .shots .shot").count() == min(comparison.broken, 50)

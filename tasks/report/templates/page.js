@@ -91,10 +91,13 @@ const Nightmark = (() => {
       const cell = row.cells[column];
       return cell.dataset.value ?? cell.textContent.trim();
     };
+    // A figure is read from its start: "85.0 % [82.1, 87.5]", "1,000".
+    const figures = table.tHead.rows[0].cells[column].classList.contains("number");
+    const number = (text) => figures ? parseFloat(text.replaceAll(",", "")) : Number(text);
     const compare = (one, other) => {
       const [a, b] = [key(one), key(other)];
       if (a === "" || b === "") return (a === "") - (b === "");
-      const difference = Number(a) - Number(b);
+      const difference = number(a) - number(b);
       const order = Number.isNaN(difference) ? a.localeCompare(b, "en", { numeric: true }) : difference;
       return ascending ? order : -order;
     };
@@ -112,8 +115,8 @@ const Nightmark = (() => {
       button.append(...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
-        // Figures are read from the largest down, names from A to Z.
-        const first = head.classList.contains("number") ? "descending" : "ascending";
+        // Figures are read from the largest down, names from A to Z, unless a column says otherwise.
+        const first = head.dataset.first ?? (head.classList.contains("number") ? "descending" : "ascending");
         const other = first === "ascending" ? "descending" : "ascending";
         const next = head.getAttribute("aria-sort") === first ? other : first;
         heads.forEach((one) => one.removeAttribute("aria-sort"));

@@ -7,7 +7,10 @@ from tasks.metrics.comparison_words import (
     changed_classes,
     classes_text,
     conclusion,
+    is_claimed,
+    p_figure,
     p_text,
+    signed,
     table_text,
 )
 from tests.support.compared import comparison, side, top1
@@ -18,6 +21,15 @@ def test_a_change_is_one_line() -> None:
         "+0.8 points (95 % interval −0.6 to +2.3), 30 fixed, 22 broken, p = 0.33"
     )
     assert change_text(top1(5, 80)).startswith("−7.5 points (95 % interval −9.4 to −5.9)")
+
+
+def test_ends_of_an_interval_are_told_from_0() -> None:
+    change = Change(
+        metric="top1", difference=0.0103, low=0.0002, high=0.0204, n=9_000, method="newcombe"
+    )
+    assert change_text(change) == "+1.0 points (95 % interval +0.02 to +2.0)"
+    assert signed(-0.0001) == "−0.01"
+    assert signed(0.0) == signed(-1e-15) == "0.0"
 
 
 def test_a_loss_is_no_percentage() -> None:
@@ -35,6 +47,12 @@ def test_a_loss_is_no_percentage() -> None:
 )
 def test_p_in_words(p: float, text: str) -> None:
     assert p_text(p) == text
+
+
+def test_a_corrected_p_is_told_from_the_bound_that_decides() -> None:
+    assert p_figure(0.0502, (0.05,)) == "0.0502"
+    assert p_text(0.04999, "q", (0.05,)) == "q = 0.04999"
+    assert p_text(1e-9, "q") == "q < 0.0001"
 
 
 @pytest.mark.parametrize(
@@ -95,6 +113,8 @@ def test_classes_are_called_changed_after_the_correction() -> None:
     changes = (recall(0, 12, 1, 0.01), recall(1, 0, 15, 0.001), recall(1, 9, 1, 0.2))
     found = comparison(top1(3, 2), per_class=changes)
     assert [c.difference for c in changed_classes(found)] == [-0.3, 0.22]
+    assert [is_claimed(change) for change in changes] == [True, True, False]
+    assert changes[2].is_shown, "alone it would be called a change"
     assert classes_text(found).startswith("Of 3 classes, 2 have a recall that changed; at most 5 %")
     assert classes_text(comparison(top1(3, 2), per_class=changes[2:])) == (
         "Of 1 class none has a recall that is shown to have changed."

@@ -11,7 +11,7 @@ ASSETS = "assets"
 """A folder beside the first page; every page refers to it by a relative path."""
 
 PLOTLY = "plotly.min.js"
-OWN = ("style.css", "evaluation.css", "page.js", "evaluation.js")
+OWN = ("style.css", "evaluation.css", "page.js", "evaluation.js", "history.js")
 POLICY = (
     "default-src 'none'; script-src 'self' file:; style-src 'self' file: 'unsafe-inline'; "
     "img-src 'self' file: data:; base-uri 'none'; form-action 'none'"

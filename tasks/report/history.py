@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -85,10 +86,20 @@ class History:
         table = pa.concat_tables([self.table, metrics_table(night, scorings)])
         return History(table, (*self.nights, night.name), self.damaged)
 
+    @property
+    def overall_metrics(self) -> tuple[str, ...]:
+        """The overall metrics that have a value on some night, in the order of the tables."""
+        known = self._overall.filter(pc.is_valid(pc.field("value")))
+        return tuple(pc.unique(known["metric"]).to_pylist())
+
+    @cached_property
+    def _overall(self) -> pa.Table:
+        """Kept, since most rows are of classes and every metric is looked up."""
+        return self.table.filter(pc.field("scope") == "overall")
+
     def overall(self, metric: str) -> dict[str, Series]:
         """An overall metric of every pair, by ``str(pair)``."""
-        chosen = (pc.field("metric") == metric) & (pc.field("scope") == "overall")
-        rows = self.table.filter(chosen)
+        rows = self._overall.filter(pc.field("metric") == metric)
         names = (rows[name].to_pylist() for name in ("dataset", "split", "model"))
         return _grouped(rows, map("/".join, zip(*names, strict=True)))
 

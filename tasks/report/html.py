@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.metrics.scoring import Scoring
-from tasks.metrics.words import counted
+from tasks.metrics.words import counted, metric_title
 from tasks.night import SEVERITY
 from tasks.records import Pair
 from tasks.report.assets import ASSETS, POLICY, script_json
@@ -17,6 +17,7 @@ from tasks.report.compare_view import CompareView
 from tasks.report.confusion_view import confusion_json
 from tasks.report.curve_charts import reliability_chart, risk_chart
 from tasks.report.galleries import GalleryNote
+from tasks.report.metric_choice import choices_json
 from tasks.report.overview import Overview
 from tasks.report.receipts import (
     Receipt,
@@ -40,6 +41,8 @@ INDEX_PAGE = "index.html"
 WORDS = tuple(STATES[state] for state in reversed(SEVERITY))
 SIGNS = (("●", "passed"), ("✕", "failed"), ("◆", "inconclusive"), ("■", "incomplete or unusable"))
 """The signs of points in trends."""
+USUAL_METRIC = "top1"
+"""What trends show unless another metric is chosen."""
 
 
 def night_page(report: Report) -> str:
@@ -68,7 +71,9 @@ def history_page(overview: Overview) -> str:
         words=WORDS,
         signs=SIGNS,
         charts=_trend_charts(overview.trends, "."),
-        trend_receipt=trend_receipt("top1"),
+        usual=(USUAL_METRIC, metric_title(USUAL_METRIC)),
+        metrics=Markup(choices_json(overview.choices)),  # noqa: S704
+        trend_receipt=trend_receipt(USUAL_METRIC),
         assets=ASSETS,
     )
 

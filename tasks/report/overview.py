@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tasks.layout import night_started
 from tasks.night import SEVERITY
 from tasks.report.history import History, Point
+from tasks.report.metric_choice import MetricChoice, metric_choices
 from tasks.report.trend import Trend, said_of, state_of
 from tasks.report.words import STATES, StateWord, day_text, moment_text
 
@@ -61,6 +62,7 @@ class Overview:
         nights: the newest first.
         grid: the worst newest verdict first.
         trends: top-1 of every pair that was ever measured, in the grid's order.
+        choices: the metrics that can stand in its place, top-1 among them.
         damaged: what could not be read.
     """
 
@@ -68,6 +70,7 @@ class Overview:
     columns: tuple[Column, ...]
     grid: tuple[GridRow, ...]
     trends: tuple[Trend, ...]
+    choices: tuple[MetricChoice, ...]
     damaged: tuple[str, ...]
 
     @property
@@ -83,12 +86,14 @@ def build_overview(history: History) -> Overview:
     """Every night and every pair of a history."""
     trends = [Trend(pair, "top1", points) for pair, points in history.overall("top1").items()]
     trends.sort(key=lambda trend: (_severity(trend.points[-1]), trend.pair))
+    measured = tuple(trend for trend in trends if trend.measured)
     shown = history.nights[-GRID_NIGHTS:]
     return Overview(
         nights=tuple(_night_row(name, trends) for name in reversed(history.nights)),
         columns=tuple(_column(name) for name in shown),
         grid=tuple(GridRow(trend, _cells(trend, shown)) for trend in trends),
-        trends=tuple(trend for trend in trends if trend.measured),
+        trends=measured,
+        choices=metric_choices(history, measured),
         damaged=history.damaged,
     )
 

@@ -1,14 +1,14 @@
 """Series of figures over nights → what a page shows of them: verdicts, updates, what changed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise
 
 from tasks.layout import night_started
 from tasks.metrics.words import counted, figure
-from tasks.report.history import Point, Series
-from tasks.report.words import STATES, UNKNOWN, StateWord, day_text
+from tasks.report.history import NOT_MEASURED, Point, Series
+from tasks.report.words import STATES, UNKNOWN, StateWord, day_text, interval_text
 
 TREND_NIGHTS = 30
 """So many nights stand on the page of a night; the history has all."""
@@ -68,6 +68,15 @@ class Trend:
     def latest(self) -> str:
         return said_of(self.metric, self.points[-1])
 
+    def of_metric(self, metric: str, points: Series) -> "Trend":
+        """Another metric over the same nights; a night that lacks it has no value there."""
+        found = {point.night: point for point in points}
+        lacking = (
+            replace(point, value=None, low=None, high=None, n=0, state=NOT_MEASURED)
+            for point in self.points
+        )
+        return Trend(self.pair, metric, tuple(found.get(one.night, one) for one in lacking))
+
     @property
     def bands(self) -> tuple[Band, ...]:
         runs = groupby(range(len(self.points)), lambda place: state_of(self.points[place]))
@@ -102,11 +111,22 @@ def state_of(point: Point) -> StateWord:
 
 def said_of(metric: str, point: Point) -> str:
     """``85.0 % on 26 November``."""
+    said = "not measured" if point.value is None else figure(metric, point.value)
+    return f"{said} on {when_of(point)}"
+
+
+def when_of(point: Point) -> str:
+    """``26 November``, and what is to be known of a figure that was taken on a part."""
     when = day_text(night_started(point.night))
+    measured = point.value is not None and point.quick is not None
+    return f"{when}, on the first {counted(point.quick or 0, 'shard')} alone" if measured else when
+
+
+def figure_on(metric: str, point: Point) -> str:
+    """``85.0 % [82.1, 87.5]``, or that there is none."""
     if point.value is None:
-        return f"not measured on {when}"
-    quick = "" if point.quick is None else f", on the first {counted(point.quick, 'shard')} alone"
-    return f"{figure(metric, point.value)} on {when}{quick}"
+        return "not measured"
+    return f"{figure(metric, point.value)} {interval_text(metric, point.low, point.high)}"
 
 
 def changes_since(points: Series) -> tuple[str, ...]:

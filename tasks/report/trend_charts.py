@@ -1,14 +1,15 @@
 """A trend as a chart: the figure with its interval, bands of verdicts, and updates of the model."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import plotly.graph_objects as go
 
+from tasks.metrics.words import PLAIN
 from tasks.report.chart import Chart
 from tasks.report.charts import CLEAR, GREY, GRID
 from tasks.report.history import Point
-from tasks.report.trend import Trend, said_of, state_of
-from tasks.report.words import interval_text
+from tasks.report.trend import Trend, figure_on, state_of, when_of
 
 LINE = "#2f88c8"
 FILLS = {
@@ -31,6 +32,36 @@ HALF_A_DAY = timedelta(hours=12)
 A_WEEK = timedelta(days=7)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What of a trend's chart is of its metric, by night.
+
+    Attributes:
+        values: as they are drawn, percentages or plain numbers; None where there is none.
+        down, up: how far the interval reaches from there.
+        texts: the figures in words, with their intervals.
+        suffix: of the numbers on the axis.
+    """
+
+    values: tuple[float | None, ...]
+    down: tuple[float | None, ...]
+    up: tuple[float | None, ...]
+    texts: tuple[str, ...]
+    suffix: str
+
+    @classmethod
+    def of(cls, trend: Trend) -> "Line":
+        unit = 1 if trend.metric in PLAIN else 100
+        reach = [_reach(point, unit) for point in trend.points]
+        return cls(
+            values=tuple(_drawn(point.value, unit) for point in trend.points),
+            down=tuple(down for down, _ in reach),
+            up=tuple(up for _, up in reach),
+            texts=tuple(figure_on(trend.metric, point) for point in trend.points),
+            suffix="" if unit == 1 else " %",
+        )
+
+
 def trend_chart(trend: Trend, nights: str) -> Chart:
     """The chart of a trend; each point leads to its night.
 
@@ -38,7 +69,8 @@ def trend_chart(trend: Trend, nights: str) -> Chart:
         trend: with at least one point.
         nights: the way from the page to the folder of nights, as ``..``.
     """
-    chart = go.Figure(_points(trend, nights))
+    line = Line.of(trend)
+    chart = go.Figure(_points(trend, line, nights))
     _add_bands(chart, trend)
     _add_updates(chart, trend)
     chart.update_xaxes(
@@ -50,7 +82,9 @@ def trend_chart(trend: Trend, nights: str) -> Chart:
         nticks=6,
         automargin=True,
     )
-    chart.update_yaxes(ticksuffix=" %", gridcolor=GRID, zeroline=False, nticks=5, automargin=True)
+    chart.update_yaxes(
+        ticksuffix=line.suffix, gridcolor=GRID, zeroline=False, nticks=5, automargin=True
+    )
     chart.update_layout(
         template=go.layout.Template(),
         height=HEIGHT,
@@ -65,29 +99,25 @@ def trend_chart(trend: Trend, nights: str) -> Chart:
     return Chart.of(chart, trend.id, trend.caption)
 
 
-def _points(trend: Trend, nights: str) -> go.Scatter:
+def _points(trend: Trend, line: Line, nights: str) -> go.Scatter:
     points = trend.points
     symbols = [SYMBOLS.get(state_of(p).state, "circle") + _hollow(p) for p in points]
-    reach = [_reach(point) for point in points]
     return go.Scatter(
         x=list(trend.moments),
-        y=[None if p.value is None else 100 * p.value for p in points],
+        y=line.values,
         mode="lines+markers",
         line={"color": LINE, "width": 2},
         marker={"size": 9, "color": LINE, "symbol": symbols},
         error_y={
-            "array": [up for _, up in reach],
-            "arrayminus": [down for down, _ in reach],
+            "array": line.up,
+            "arrayminus": line.down,
             "color": LINE,
             "thickness": 1,
             "width": 2,
         },
-        hovertext=[
-            f"{said_of(trend.metric, p)} {interval_text(trend.metric, p.low, p.high)}<br>"
-            f"{state_of(p).word}"
-            for p in points
-        ],
-        hoverinfo="text",
+        text=line.texts,
+        customdata=[f"{when_of(p)}<br>{state_of(p).word}" for p in points],
+        hovertemplate="%{text} on %{customdata}<extra></extra>",
         connectgaps=False,
         meta={"hrefs": [f"{nights}/{p.night}/index.html" for p in points]},
     )
@@ -104,11 +134,18 @@ def _hollow(point: Point) -> str:
     return "" if point.quick is None else "-open"
 
 
-def _reach(point: Point) -> tuple[float | None, float | None]:
-    """How far the interval reaches down and up, in points."""
+def _reach(point: Point, unit: int) -> tuple[float | None, float | None]:
+    """How far the interval reaches down and up from the value, as it is drawn."""
     if point.value is None or point.low is None or point.high is None:
         return None, None
-    return 100 * (point.value - point.low), 100 * (point.high - point.value)
+    ends = (point.value - point.low, point.high - point.value)
+    down, up = (_drawn(reach, unit, digits=3) for reach in ends)
+    return down, up
+
+
+def _drawn(value: float | None, unit: int, digits: int = 5) -> float | None:
+    """With as many digits as a screen can show: pages carry many of them."""
+    return None if value is None else float(f"{unit * value:.{digits}g}")
 
 
 def _add_bands(chart: go.Figure, trend: Trend) -> None:

@@ -10,7 +10,10 @@ from playwright.sync_api import Browser
 from shards.store import Store
 from tasks.comparisons import read_comparison
 from tasks.metrics.comparison_words import changed_classes
+from tasks.metrics.words import PLAIN, metric_title
 from tasks.report.compare_page import write_comparison_page
+from tasks.report.history import read_history
+from tasks.stored import finished_nights
 from tests.support import nights_to_open
 from tests.support.browser import DESKTOP, PHONE, browsing, watch
 from tests.support.nights_to_open import Opened, bad_night
@@ -174,6 +177,45 @@ def test_a_night_that_is_sent_alone_leads_nowhere_else(browser: Browser, tmp_pat
     page.get_by_role("link", name="The whole night").click()
     page.wait_for_url((sent / "index.html").as_uri())
     watched.settle()
+    watched.check()
+    page.context.close()
+
+
+def test_trends_show_the_metric_that_is_chosen_and_the_address_remembers_it(
+    browser: Browser, bad: Opened
+) -> None:
+    store = Store.at(bad.folder)
+    history = read_history(store, finished_nights(store))
+    watched = watch(browser)
+    page = watched.page
+    watched.open(bad.history)
+    title = page.locator("#metric-title")
+
+    def is_shown(metric: str) -> None:
+        title.filter(has_text=metric_title(metric)).wait_for()
+        unit = 1 if metric in PLAIN else 100
+        for pair, points in history.overall(metric).items():
+            values = [unit * point.value for point in points if point.value is not None]
+            if values:
+                plot = page.locator(f"#trend-{pair.replace('/', '-')}")
+                drawn = plot.evaluate("plot => plot.data[0].y.filter((value) => value !== null)")
+                assert drawn == pytest.approx(values, rel=1e-4)
+        assert f"metric = '{metric}'" in (page.locator(".receipt code").text_content() or "")
+
+    page.get_by_label("Metric", exact=True).focus()
+    page.keyboard.type("Macro F1")
+    is_shown("macro_f1")
+    assert page.url.endswith("#metric=macro_f1")
+    page.reload()
+    watched.settle()
+    is_shown("macro_f1")
+    page.evaluate("location.hash = '#metric=nll'")
+    is_shown("nll")
+    assert page.get_by_label("Metric", exact=True).input_value() == "nll"
+    page.evaluate("location.hash = '#metric=micro_f1'")
+    is_shown("micro_f1")
+    page.evaluate("location.hash = '#metric=constructor'")
+    is_shown("top1")
     watched.check()
     page.context.close()
 

@@ -5,6 +5,7 @@
 const Nightmark = (() => {
   const values = new Map();
   const loading = new Map();
+  const drawing = new Map();
   const system = matchMedia("(prefers-color-scheme: dark)");
   const KEPT = "nightmark-theme";
 
@@ -170,7 +171,7 @@ const Nightmark = (() => {
       button.hidden = false;
       button.addEventListener("click", () => copy(button));
     });
-    document.querySelectorAll("[data-chart]").forEach(draw);
+    document.querySelectorAll("[data-chart]").forEach((place) => drawing.set(place, draw(place)));
   }
 
   // Charts are drawn for the screen, and paper is narrower; on paper nothing can be opened.
@@ -187,5 +188,8 @@ const Nightmark = (() => {
   });
   addEventListener("DOMContentLoaded", start);
 
-  return { put, load, carried, draw };
+  // Kept when the chart of a place is drawn.
+  const drawn = (place) => drawing.get(place);
+
+  return { put, load, carried, drawn };
 })();

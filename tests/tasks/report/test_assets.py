@@ -7,7 +7,8 @@ from tasks.report.assets import PLOTLY, asset_files, put_script, script_json
 
 def test_the_shared_files_are_plotlys_and_ours() -> None:
     files = asset_files()
-    assert list(files) == [PLOTLY, "style.css", "evaluation.css", "page.js", "evaluation.js"]
+    own = ["style.css", "evaluation.css", "page.js", "evaluation.js", "history.js"]
+    assert list(files) == [PLOTLY, *own]
     assert b"plotly.js" in files[PLOTLY][:200]
     assert all(b"http" not in content for name, content in files.items() if name != PLOTLY)
 

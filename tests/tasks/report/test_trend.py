@@ -4,7 +4,7 @@ import json
 
 from tasks.report.history import Point
 from tasks.report.trend import Trend, changes_since
-from tasks.report.trend_charts import trend_chart
+from tasks.report.trend_charts import Line, trend_chart
 
 
 def point(day: int, value: float | None = 0.9, **changes: object) -> Point:
@@ -92,4 +92,19 @@ def test_a_quick_night_is_hollow() -> None:
     drawn = json.loads(trend_chart(trend(point(1, quick=2), point(2)), "..").figure)
     [line] = drawn["data"]
     assert line["marker"]["symbol"] == ["circle-open", "circle"]
-    assert "on the first 2 shards alone" in line["hovertext"][0]
+    assert line["text"][0] == "90.0 % [88.0, 92.0]"
+    assert line["customdata"][0] == "1 November, on the first 2 shards alone<br>passed"
+
+
+def test_another_metric_has_the_same_nights_and_is_drawn_in_its_own_unit() -> None:
+    spine = trend(point(1), point(2, None, verdict="unusable"), point(3))
+    loss = spine.of_metric("nll", (point(3, 0.123456789),))
+    assert loss.moments == spine.moments
+    assert loss.bands == spine.bands
+    assert [p.night for p in loss.measured] == [spine.points[2].night]
+    assert loss.caption.startswith("0.1235 on 3 November")
+    line = Line.of(loss)
+    assert line.values == (None, None, 0.12346)
+    assert (line.down[2], line.up[2], line.suffix) == (0.02, 0.02, "")
+    assert line.texts == ("not measured", "not measured", "0.1235 [0.1035, 0.1435]")
+    assert Line.of(spine).suffix == " %"

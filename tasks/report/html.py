@@ -29,7 +29,7 @@ from tasks.report.receipts import (
     overall_receipt,
     trend_receipt,
 )
-from tasks.report.row_charts import recall_chart, top1_chart
+from tasks.report.row_charts import recall_chart, slices_chart, top1_chart
 from tasks.report.sparks import Spark, spark
 from tasks.report.thresholds import CLASSES_PER_FILE, NAME
 from tasks.report.trend import Trend
@@ -105,6 +105,7 @@ def evaluation_page(
         "evaluation.html",
         report=report,
         view=view,
+        slices_chart=scoring and slices_chart(scoring, report.intervals),
         recall_chart=scoring and recall_chart(scoring, report.intervals),
         reliability_chart=scoring and reliability_chart(scoring, report.intervals),
         risk_chart=scoring and risk_chart(scoring, report.intervals),

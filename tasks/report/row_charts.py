@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from tasks.metrics.metric import Metric
 from tasks.metrics.scoring import Scoring
-from tasks.metrics.words import class_labels
+from tasks.metrics.words import class_labels, counted
 from tasks.report.chart import Chart
 from tasks.report.charts import (
     GREY,
@@ -24,6 +24,8 @@ from tasks.report.words import figure_of
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 ROW_HEIGHT = {"pair": 52, "class": 24}
+MOST_SLICES = MOST_CLASSES
+"""Of more the lowest are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,60 @@ def recall_chart(scoring: Scoring, intervals: str) -> Chart | None:
     lay_out_rows(chart, [short_label(label) for label in labels], "Recall", "class")
     caption = f"Recall of each class that has samples, with its {intervals}; the worst on top."
     return Chart.of(chart, "recall-chart", caption)
+
+
+def slices_chart(scoring: Scoring, intervals: str) -> Chart | None:
+    """Top-1 of each slice that has a figure, in the order of the plan; None without any.
+
+    Of more than can be read those with the lowest figures.
+    """
+    slices = [metric for metric in scoring.slices if metric.name == "top1"]
+    figures = [metric for metric in slices if metric.value is not None]
+    lowest = sorted(figures, key=lambda metric: metric.value or 0.0)[:MOST_SLICES]
+    kept = {metric.slice for metric in lowest}
+    shown = [metric for metric in figures if metric.slice in kept]
+    if not shown:
+        return None
+    chart = go.Figure()
+    _add_overall(chart, scoring.metric("top1"), len(shown))
+    fields = [(metric.slice or "").partition("=")[0] for metric in shown]
+    for number, field in enumerate(dict.fromkeys(fields)):
+        rows = [row for row, found in enumerate(fields) if found == field]
+        of_field = [shown[row] for row in rows]
+        dots = Dots.of([metric.slice or "" for metric in of_field], of_field)
+        chart.add_trace(dots.trace(rows, field, *_look_of(number)))
+    # The legend names the fields; on a phone there is room for their values alone.
+    labels = [short_label((metric.slice or "").partition("=")[2]) for metric in shown]
+    lay_out_rows(chart, labels, "Top-1 accuracy", "class")
+    chart.update_layout(showlegend=True)
+    caption = (
+        f"Top-1 accuracy of each slice with its {intervals}; the dashed line is all images "
+        f"together.{_left_out(len(shown), len(figures), len(slices))}"
+    )
+    return Chart.of(chart, "slices-chart", caption)
+
+
+def _left_out(shown: int, figures: int, slices: int) -> str:
+    """Which slices stand in the table alone, in sentences."""
+    lowest = f" The {shown} lowest of {figures:,}." if shown < figures else ""
+    without = counted(slices - figures, "slice is", "slices are")
+    small = f" {without} in the table alone, without a figure." if figures < slices else ""
+    return lowest + small
+
+
+def _add_overall(chart: go.Figure, overall: Metric, rows: int) -> None:
+    if overall.value is None:
+        return
+    chart.add_trace(
+        go.Scatter(
+            x=[100 * overall.value] * 2,
+            y=[-0.6, rows - 0.4],
+            mode="lines",
+            name="all images",
+            line={"color": GREY, "dash": "dash", "width": 1.5},
+            hoverinfo="skip",
+        )
+    )
 
 
 def _look_of(number: int) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from tasks.gates.gate import Gate
 from tasks.gates.judging import judge
 from tasks.health.finding import Evidence, Finding, ImagePair, SearchedSplit
 from tasks.layout import SplitName, night_folder, night_metrics
+from tasks.metrics.spec import ScoringSpec
 from tasks.night import Night, Outcome, SkippedNote, Work, judged_state
 from tasks.records import Pair
 from tasks.report.history import metrics_table
@@ -36,6 +37,13 @@ GATES = (
     Gate(metric="top1", min=0.75),
     Gate(metric="recall", scope="each_class", min=0.5),
     Gate(metric="nll", max=0.5, severity="warn"),
+)
+SLICED = ScoringSpec(
+    class_groups={
+        "animals": ("bird", "cat", "deer", "dog", "frog", "horse"),
+        "vehicles": ("airplane", "automobile", "ship"),
+        HOSTILE: (HOSTILE,),
+    }
 )
 WORK = Work(computed=8, reused=2, images=1_600, seconds=42.0, slots=1)
 
@@ -73,8 +81,9 @@ def bad_night(folder: Path) -> Opened:
         _store(store, number, _judged(baseline), _judged(steady))
     worse = logits(targets, len(CIFAR), 4.2, 1)
     worse[targets == 3, 5] += np.float32(6)
+    pair = pair_name("resnet20", "cifar10")
     fallen = store_evaluation(
-        store, pair_name("resnet20", "cifar10"), worse, targets.tolist(), version="2", names=CIFAR
+        store, pair, worse, targets.tolist(), version="2", names=CIFAR, spec=SLICED
     )
     few = _evaluated(store, "small", targets[:40], 2.5, seed=3, version="1")
     lost = Outcome(
@@ -191,7 +200,9 @@ def _evaluated(
 ) -> StoredScoring:
     scores = logits(targets, len(CIFAR), skill, seed)
     pair = pair_name(model, "cifar10")
-    return store_evaluation(store, pair, scores, targets.tolist(), version=version, names=CIFAR)
+    return store_evaluation(
+        store, pair, scores, targets.tolist(), version=version, names=CIFAR, spec=SLICED
+    )
 
 
 def _judged(stored: StoredScoring, gates: Sequence[Gate] = GATES, **changes: object) -> Outcome:

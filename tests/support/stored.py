@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shards.sample import ClassList
 from shards.store import Store
 from tasks.layout import NIGHT, PairName, SplitName, night_folder, shard_file
+from tasks.metrics.spec import DEFAULT, ScoringSpec
 from tasks.models.spec import Numerics
 from tasks.night import Night, Outcome, Provenance, worst
 from tasks.predictions.evaluation import Evaluation
@@ -56,6 +57,7 @@ def store_evaluation(
     keep_scores: bool = True,
     quick: int | None = None,
     names: Sequence[str] | None = None,
+    spec: ScoringSpec = DEFAULT,
 ) -> StoredScoring:
     """Write predictions, scores, evaluation and scoring of a model version; logits [n, classes]."""
     n, classes = scores.shape
@@ -94,7 +96,7 @@ def store_evaluation(
     ids = tuple(f"id{index:04d}" for index in range(classes))
     called = tuple(names) if names is not None else tuple(f"class {i}" for i in range(classes))
     class_list = ClassList(called, ids)
-    scoring = score_and_publish(store, evaluation, class_list, parts, None)
+    scoring = score_and_publish(store, evaluation, class_list, parts, None, spec)
     store.publish(pair.evaluation(evaluation.id), evaluation.to_json())
     return StoredScoring(evaluation, scoring)
 

@@ -131,6 +131,11 @@ def test_precision_is_traded_for_recall_with_a_slider(browser: Browser, tmp_path
     page.keyboard.press("Home")
     assert "precision" in told.inner_text() != lowest
     page.locator("#threshold-plot .main-svg").first.wait_for()
+    slices = {one["slice"]: one for one in scoring["slices"] if one["name"] == "top1"}
+    dots = page.locator("#slices-chart").evaluate(
+        "plot => plot.data.slice(1).flatMap((dots) => dots.x)"
+    )
+    assert dots == pytest.approx([100 * one["value"] for one in slices.values()])
     assert page.get_by_text("Reliability: how often").count() == 1
     page.get_by_text("Where the figures of the classes come from").click()
     assert page.locator("#receipt-classes").is_visible()

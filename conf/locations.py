@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import PlainValidator, ValidationInfo
 
+from tasks.weights.address import AS_TEXT, Address
+
 PACKAGE_PREFIX = "package:"
 
 
@@ -38,4 +40,16 @@ def in_package(target: str) -> Path:
     return Path(next(iter(found.submodule_search_locations))) / inside
 
 
+def locate_weights(value: object, info: ValidationInfo) -> Path | Address:
+    """An address elsewhere as it is, and a path as ``locate`` does. Raises ValueError."""
+    if isinstance(value, Address):
+        return value
+    if isinstance(value, str) and Address.is_one(value):
+        return Address(value)
+    return locate(value, info)
+
+
 Located = Annotated[Path, PlainValidator(locate, json_schema_input_type=str)]
+LocatedWeights = Annotated[
+    Path | Address, PlainValidator(locate_weights, json_schema_input_type=str), AS_TEXT
+]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from conf.gates import GateEntry, GatePreset, Name
-from conf.locations import Located
+from conf.locations import Located, LocatedWeights
 from conf.runtime import RuntimePlan
 from shards.order import OrderName
 from shards.recipe import Verify
@@ -84,7 +84,7 @@ class DatasetPlan(SourceSpec):
 class ModelPlan(ModelSpec):
     """A model and the datasets that it is evaluated on."""
 
-    weights: Located | None = Field(
+    weights: LocatedWeights | None = Field(
         default=None, description=ModelSpec.model_fields["weights"].description
     )
     targets: Located | None = Field(

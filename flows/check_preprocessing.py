@@ -10,6 +10,7 @@ from flows.numerics import decoder_for
 from flows.returned import kept
 from flows.runners import combined as combined_errors
 from flows.runners import gather
+from flows.weights import weights_of
 from shards.errors import InputError, ModelError
 from shards.reader import Shard, ShardedSplit
 from shards.store import Store
@@ -38,7 +39,7 @@ def check_preprocessing(plan: Plan, dataset: str, model: str, images: int) -> Pa
     """
     store = Store.at(plan.runtime.root)
     devices = find_devices(plan.runtime.devices)
-    resolved = resolve(plan.model(model))
+    resolved = resolve(plan.model(model), weights_of(plan, model))
     if resolved.is_imported:
         raise InputError(f"model {model} is imported: its images were fed to it elsewhere")
     pair = PairName(plan.dataset(dataset).split_name, model)

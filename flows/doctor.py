@@ -16,11 +16,12 @@ from conf.runtime import RuntimePlan
 from shards.errors import NightmarkError
 from shards.manifest import MANIFEST_NAME
 from shards.store import Store
-from tasks.doctor.inputs import Input
+from tasks.doctor.inputs import Input, InputElsewhere
 from tasks.doctor.machine import Machine, installed_packages, python_version
 from tasks.doctor.server import Deployment, Server, Wanted
 from tasks.models.compiled import has_compiler
 from tasks.slots.devices import find_devices
+from tasks.weights.address import Address
 
 PATIENCE_SECONDS = 10.0
 MOST_DEPLOYMENTS = 200
@@ -41,7 +42,7 @@ def machine_facts(runtime: RuntimePlan) -> Machine:
     )
 
 
-def inputs_of(plan: Plan) -> Iterator[Input]:
+def inputs_of(plan: Plan) -> Iterator[Input | InputElsewhere]:
     """The files and folders that the plan names."""
     for dataset in plan.datasets:
         yield Input(f"dataset {dataset.name}: location", dataset.location)
@@ -51,7 +52,11 @@ def inputs_of(plan: Plan) -> Iterator[Input]:
             yield Input(f"dataset {dataset.name}: targets", dataset.targets.file)
     for model in plan.models:
         if model.weights is not None:
-            yield Input(f"model {model.name}: weights", model.weights)
+            what = f"model {model.name}: weights"
+            if isinstance(model.weights, Address):
+                yield InputElsewhere(what, model.weights, model.name)
+            else:
+                yield Input(what, model.weights)
         if model.targets is not None:
             yield Input(f"model {model.name}: targets", model.targets)
     for number, file in enumerate(plan.operating_points, 1):

@@ -15,6 +15,7 @@ from flows.numerics import numerics_for
 from flows.predict import discard_damaged, predict
 from flows.runners import combined
 from flows.states import MORE_TIME, fault_state, final_state
+from flows.weights import weights_of
 from shards.errors import InputError, NightmarkError, ShardError
 from shards.reader import ShardedSplit
 from shards.store import Store
@@ -40,6 +41,7 @@ from tasks.predictions.store import PredictionStore
 from tasks.quick import quick_look
 from tasks.records import Pair
 from tasks.slots.devices import Device, find_devices
+from tasks.weights.kept import Fetched
 
 
 def _run_name() -> str:
@@ -56,10 +58,12 @@ def evaluate(
     model: str,
     shards_folder: str | None = None,
     quick: Annotated[int, Field(ge=1)] | None = None,
+    weights: Fetched | None = None,
 ) -> State[Outcome]:
     """Evaluate a model of the plan on one of its datasets.
 
     ``shards_folder`` under the artifact root holds the shards; without it they are built first.
+    ``weights`` that lie elsewhere were fetched before; without them they are fetched now.
     With ``quick`` it is judged on the first so many shards, and is never a baseline.
 
     The state carries the outcome, whatever it is: Completed named Passed or Inconclusive, Failed
@@ -70,7 +74,7 @@ def evaluate(
         try:
             splits = [entry.split_name for entry in plan.datasets]
             with held(Store.at(plan.runtime.root), "evaluation", splits):
-                outcome = _evaluate(plan, pair, shards_folder, quick)
+                outcome = _evaluate(plan, pair, shards_folder, quick, weights)
         except NightmarkError as error:
             outcome = outcome_of(error, pair)
         except Exception as error:  # so that the UI says what to do
@@ -94,10 +98,16 @@ def outcome_of(error: Exception, pair: PairName, work: Work | None = None) -> Ou
     )
 
 
-def _evaluate(plan: Plan, pair: PairName, shards_folder: str | None, quick: int | None) -> Outcome:
+def _evaluate(
+    plan: Plan,
+    pair: PairName,
+    shards_folder: str | None,
+    quick: int | None,
+    weights: Fetched | None,
+) -> Outcome:
     devices = find_devices(plan.runtime.devices)
     # First, so that a model that cannot be used does not cost the shards.
-    model = resolve(plan.model(pair.model))
+    model = resolve(plan.model(pair.model), weights or weights_of(plan, pair.model))
     dataset = plan.dataset(pair.split.dataset)
     folder = shards_folder or shards_of(dataset, plan.runtime)
     whole = ShardedSplit.open(Store.at(plan.runtime.root), folder)
@@ -169,6 +179,7 @@ def _judge(plan: Plan, split: ShardedSplit, run: InferenceRun, scoring: Scoring)
         verdicts=verdicts,
         preprocessing=str(run.model.preprocessing),
         fingerprint=run.model.fingerprint,
+        weights=run.model.origin,
         dataset_version=split.version,
         findings=findings,
     )

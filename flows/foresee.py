@@ -1,4 +1,7 @@
-"""What evaluating pairs of a plan would compute and reuse; reads much, and writes nothing."""
+"""What evaluating pairs of a plan would compute and reuse; reads much, and writes nothing.
+
+But weights that lie elsewhere are fetched: no other way leads to their fingerprint.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from tasks.layout import PairName, SplitName
 from tasks.models.load import resolve
 from tasks.slots.devices import Device, find_devices
 from tasks.updates.forecast import Forecast, LastTime, last_times, reasons
+from tasks.weights.kept import fetch
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def _split(plan: Plan, store: Store, name: SplitName) -> _Split:
 def _forecast(
     plan: Plan, pair: PairName, split: _Split, device: Device, last: LastTime | None
 ) -> Forecast:
-    model = resolve(plan.model(pair.model))
+    spec = plan.model(pair.model)
+    model = resolve(spec, fetch(Store.at(plan.runtime.root), spec))
     if split.whole is not None:
         run = inference_run(plan.runtime, pair, model, split.whole, device)
         missing = run.predictions.missing(split.whole.shards())

@@ -15,6 +15,7 @@ from flows.evaluate import evaluate, outcome_of
 from flows.returned import taken
 from flows.runners import threads
 from flows.states import MORE_TIME, fault_state, final_state, tag_run
+from flows.weights import WeightsAtHand, weights_at_hand
 from shards.errors import InputError, NightmarkError
 from shards.store import Store
 from tasks.deadline import deadline_at, is_over, too_late, until
@@ -28,6 +29,7 @@ from tasks.records import Pair
 from tasks.slots.devices import Device, find_devices
 from tasks.slots.pool import slot_pool
 from tasks.stored import read_scorings
+from tasks.weights.kept import Fetched
 
 NIGHT_ID_DIGITS = 6
 
@@ -77,8 +79,10 @@ def _worked(
     tag_run(*_tags(plan, pairs, quick))
     promote_what_was_left(store, plan.name)
     devices = find_devices(plan.runtime.devices)
+    # Once, so that a version that comes meanwhile is the next night's, for all of its pairs.
+    weights = weights_at_hand(plan, pairs)
     with slot_pool(devices), until(moment):
-        outcomes = tuple(_outcomes(plan, pairs, devices, quick))
+        outcomes = tuple(_outcomes(plan, pairs, devices, quick, weights))
     night = Night(
         name=night_name(started, uuid.uuid4().hex[:NIGHT_ID_DIGITS]),
         kind=kind,
@@ -126,7 +130,11 @@ def _tags(plan: Plan, pairs: Sequence[PairName], quick: int | None) -> list[str]
 
 
 def _outcomes(
-    plan: Plan, pairs: Sequence[PairName], devices: tuple[Device, ...], quick: int | None
+    plan: Plan,
+    pairs: Sequence[PairName],
+    devices: tuple[Device, ...],
+    quick: int | None,
+    weights: WeightsAtHand,
 ) -> Iterator[Outcome]:
     """The outcomes of the pairs; the shards of a split are built once, before its first pair."""
     built: dict[SplitName, str | NightmarkError] = {}
@@ -135,13 +143,16 @@ def _outcomes(
             yield outcome_of(too_late("this pair was not begun"), pair)
             continue
         get_run_logger().info("pair %d of %d: %s", place, len(pairs), pair)
+        if isinstance(fetched := weights.get(pair.model), NightmarkError):
+            yield outcome_of(fetched, pair)
+            continue
         if pair.split not in built:
             built[pair.split] = _built(plan, pair.split)
         folder = built[pair.split]
         if isinstance(folder, NightmarkError):
             yield outcome_of(folder, pair)
         else:
-            yield _outcome(plan, pair, folder, len(devices), quick)
+            yield _outcome(plan, pair, folder, len(devices), quick, fetched)
 
 
 def _built(plan: Plan, split: SplitName) -> str | NightmarkError:
@@ -152,12 +163,19 @@ def _built(plan: Plan, split: SplitName) -> str | NightmarkError:
         return error
 
 
-def _outcome(plan: Plan, pair: PairName, folder: str, slots: int, quick: int | None) -> Outcome:
+def _outcome(
+    plan: Plan,
+    pair: PairName,
+    folder: str,
+    slots: int,
+    quick: int | None,
+    weights: Fetched | None,
+) -> Outcome:
     """The outcome of a pair; a crash in it is told, and does not take the night down."""
     flow_on_slots = evaluate.with_options(task_runner=threads(slots))
     with tags(f"dataset:{pair.split.dataset}", f"model:{pair.model}"):
         names = (pair.split.dataset, pair.model)
-        state = flow_on_slots(plan, *names, folder, quick, return_state=True)
+        state = flow_on_slots(plan, *names, folder, quick, weights, return_state=True)
     try:
         return taken(state, Outcome)
     except Exception as error:  # whatever a crash leaves behind

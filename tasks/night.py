@@ -87,6 +87,10 @@ class Outcome(_Frozen):
     samples: int = 0
     preprocessing: str = ""
     fingerprint: str = ""
+    weights: str = Field(
+        default="",
+        description="Where they were fetched from and at which revision; empty: a local file.",
+    )
     dataset_version: str = ""
     findings: tuple[Finding, ...] = ()
     cut_off: bool = Field(

@@ -39,7 +39,7 @@ def models(plan: PlanArgument, overrides: SetOption = None) -> None:
     store = Store.at(loaded.runtime.root)
     broken = 0
     for spec in loaded.models:
-        found = describe(spec)
+        found = describe(store, spec)
         if isinstance(found, str):
             broken += 1
             say(f"{spec.name}: cannot be used: {found}")
@@ -50,6 +50,7 @@ def models(plan: PlanArgument, overrides: SetOption = None) -> None:
         say(
             f"  {spec.loader}: {learned}{outputs} outputs ({found.output}), {found.labels}",
             f"  preprocessing: {found.preprocessing}",
+            *([f"  from {found.origin}"] if found.origin else []),
             f"  {', '.join(map(str, found.files))} ({found.size / 1e6:,.1f} MB)",
         )
         for pair in loaded.pairs():

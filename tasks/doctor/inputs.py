@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shards.errors import NightmarkError
 from tasks.doctor.check import Check, fault, fine
+from tasks.weights.address import Address
+from tasks.weights.kept import stamp_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,30 @@ class Input:
             return 0
 
 
-def check_inputs(inputs: Sequence[Input]) -> Iterator[Check]:
+@dataclass(frozen=True, slots=True)
+class InputElsewhere:
+    """Weights that are fetched when they are needed."""
+
+    what: str
+    address: Address
+    model: str
+
+    @property
+    def path(self) -> str:
+        """For a person."""
+        return self.address.shown
+
+    @property
+    def fault(self) -> str:
+        """Why they cannot be had; empty if they are there, which is all that is asked."""
+        try:
+            stamp_of(self.model, self.address)
+        except NightmarkError as error:
+            return str(error)
+        return ""
+
+
+def check_inputs(inputs: Sequence[Input | InputElsewhere]) -> Iterator[Check]:
     """Each that cannot be read, or that all can."""
     wrong = [(each, why) for each in inputs if (why := each.fault)]
     for each, why in wrong:

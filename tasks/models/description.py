@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shards.errors import ModelError, NightmarkError
+from shards.store import Store
 from tasks.models.load import load, resolve
 from tasks.models.outputs import count_outputs
 from tasks.models.spec import ModelSpec
+from tasks.weights.kept import fetch
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class ModelDescription:
         outputs: scores per image, where a black image tells.
         files: all that the fingerprint covers, the weights first.
         size: bytes of the files.
+        origin: where they were fetched from and at which revision; empty: they are local.
     """
 
     fingerprint: str
@@ -28,12 +31,13 @@ class ModelDescription:
     labels: str
     files: tuple[Path, ...]
     size: int
+    origin: str
 
 
-def describe(spec: ModelSpec) -> ModelDescription | str:
+def describe(store: Store, spec: ModelSpec) -> ModelDescription | str:
     """The description, or why the model cannot be used."""
     try:
-        model = resolve(spec)
+        model = resolve(spec, fetch(store, spec))
         size = sum(file.stat().st_size for file in model.files)
         if model.is_imported:
             parameters, outputs = None, None
@@ -56,6 +60,7 @@ def describe(spec: ModelSpec) -> ModelDescription | str:
         labels=_labels(spec, model.labels),
         files=model.files,
         size=size,
+        origin=model.origin,
     )
 
 

@@ -2,26 +2,27 @@
 
 from shards.errors import ModelError
 from tasks.models.adapter import Adapter
+from tasks.models.digests import files_sha256
 from tasks.models.labels import declared_labels
 from tasks.models.loaders.loader import CARRIED, Found
 from tasks.models.loaders.registry import LOADERS
 from tasks.models.mapped import MappedAdapter
 from tasks.models.outputs import count_outputs, require_outputs
-from tasks.models.spec import (
-    IMPORTED,
-    ModelSpec,
-    Preprocessing,
-    ResolvedModel,
-    files_sha256,
-)
+from tasks.models.spec import IMPORTED, ModelSpec, Preprocessing, ResolvedModel
+from tasks.weights.kept import Fetched
 
 
-def resolve(spec: ModelSpec) -> ResolvedModel:
+def resolve(given: ModelSpec, fetched: Fetched | None = None) -> ResolvedModel:
     """Find the weights, hash them, and settle preprocessing and labels.
+
+    What lies elsewhere is taken as it was ``fetched``.
 
     Raises:
         ModelError: no weights, or no preprocessing declared where the weights carry none.
     """
+    spec = given
+    if fetched is not None:
+        spec = given.model_copy(update={"weights": fetched.path})
     found = LOADERS[spec.kind].find(spec)
     preprocessing = _preprocessing(spec, found)
     labels = declared_labels(spec, found.labels)
@@ -38,6 +39,7 @@ def resolve(spec: ModelSpec) -> ResolvedModel:
         weights_sha256=digest,
         more_files=found.files[1:],
         labels=labels,
+        origin="" if fetched is None else fetched.origin,
     )
 
 

@@ -1,14 +1,15 @@
 """What a model is, before it is loaded. No torch here: plans and fingerprints must stay cheap."""
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.models.digests import facts_sha256
 from tasks.models.labels import DATASET_ORDER, IgnoredOutputs, LabelEntry
+from tasks.weights.address import Weights
 
 ENGINE_REVISION = 2
 """Raise it by hand when the engine's numbers move; a golden test fails until you do."""
@@ -94,12 +95,14 @@ class ModelSpec(BaseModel):
         "`module:PACKAGE.MODULE:FACTORY`, `torchscript:FILE`, `export:FILE.pt2`, `onnx:FILE`, "
         "`transformers:FOLDER`, or `imported` for predictions computed elsewhere."
     )
-    weights: Path | None = Field(
+    weights: Weights | None = Field(
         default=None,
-        description="Local safetensors, or a state dict that torch loads with weights_only; "
+        description="Safetensors, or a state dict that torch loads with weights_only; "
         "timm: or a folder with config.json; torchscript, export, onnx, transformers: the file or "
         "folder, if it does not stand in `loader`; "
-        "imported: the scores, npy [n, classes] in the dataset's order or Parquet (key, scores).",
+        "imported: the scores, npy [n, classes] in the dataset's order or Parquet (key, scores). "
+        "A path, `s3://BUCKET/FILE` or another URL, `hf://ORG/NAME@REVISION/FILE`, or "
+        "`models:/NAME@ALIAS/FILE` of an MLflow registry.",
     )
     trusted: bool = Field(
         default=False,
@@ -185,6 +188,7 @@ class ResolvedModel(BaseModel):
         labels: what each output means, where the plan or the weights say it; null = ignored.
         classes: of the dataset that the model is bound to (``tasks.models.labels.bind``).
         columns: the class index of each output there; null = ignored; None = in this order.
+        origin: where the files were fetched from and at which revision; empty: they are local.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -197,6 +201,7 @@ class ResolvedModel(BaseModel):
     labels: tuple[LabelEntry, ...] | None = None
     classes: int | None = None
     columns: tuple[int | None, ...] | None = None
+    origin: str = ""
 
     @property
     def name(self) -> str:
@@ -230,7 +235,7 @@ class ResolvedModel(BaseModel):
             facts["ignored"] = sorted(self.spec.labels.ignore)
         if self.spec.labels == DATASET_ORDER:
             facts["labels"] = DATASET_ORDER
-        return _digest(facts)
+        return facts_sha256(facts)
 
 
 def run_name(model: ResolvedModel, numerics: Numerics) -> str:
@@ -240,21 +245,6 @@ def run_name(model: ResolvedModel, numerics: Numerics) -> str:
     over is not in a shard's bytes.
     """
     moved = [] if model.columns is None else [model.classes, model.columns]
-    return "r" + _digest([model.fingerprint, json.loads(numerics.canonical_json()), *moved])[:16]
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def files_sha256(paths: Sequence[Path]) -> str:
-    """That of a single file; of several, hex SHA-256 over theirs, in order. Raises OSError."""
-    digests = [file_sha256(path) for path in paths]
-    return digests[0] if len(digests) == 1 else _digest(digests)
-
-
-def _digest(facts: object) -> str:
-    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return (
+        "r" + facts_sha256([model.fingerprint, json.loads(numerics.canonical_json()), *moved])[:16]
+    )

@@ -206,6 +206,7 @@ def _versions(outcome: Outcome) -> tuple[Fact, ...]:
         ("Model fingerprint", outcome.fingerprint),
         ("Dataset version", outcome.dataset_version),
         ("Preprocessing", outcome.preprocessing),
+        *([("Weights", outcome.weights)] if outcome.weights else []),
     )
     return tuple((term, text or "not known") for term, text in facts)
 

@@ -91,5 +91,7 @@ def _gone(piece: Piece, rules: Retention) -> str:
             return f"newer shards of the split took their place, and {UNREFERRED}"
         case "lease":
             return "of a process that was killed"
+        case "weights":
+            return f"fetched, and not used for {rules.unused_days} days"
         case _:
             return UNREFERRED

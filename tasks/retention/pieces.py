@@ -11,6 +11,7 @@ from tasks.comparisons import RECORD as COMPARISON
 from tasks.health.kept import RECORD as COPIES
 from tasks.layout import (
     DECISIONS,
+    FETCHED,
     HISTORY_PAGE,
     NIGHT,
     NIGHTS,
@@ -29,6 +30,7 @@ RECORDS: dict[PieceKind, str] = {
     "comparison": COMPARISON,
     "shards": MANIFEST_NAME,
     "copies": COPIES,
+    "weights": FETCHED,
 }
 """The file in a folder that says that it is whole; it is written last, and removed first."""
 PARTIAL = ".partial"
@@ -93,8 +95,7 @@ def take_stock(store: Store) -> Stock:
     partial: list[StoredFile] = []
     lasting = foreign = 0
     for file in store.files():
-        name = file.path.rpartition("/")[2]
-        if name.startswith(".") and name.endswith(PARTIAL):
+        if _is_partial(file.path):
             partial.append(file)
         elif (place := place_of(file.path)) is not None:
             folders.setdefault(place, []).append(file)
@@ -104,6 +105,11 @@ def take_stock(store: Store) -> Stock:
             foreign += 1
     pieces = tuple(Piece(place, tuple(files)) for place, files in folders.items())
     return Stock(pieces, tuple(partial), lasting, foreign)
+
+
+def _is_partial(path: str) -> bool:
+    """Whether it is hidden until it is whole, alone or with its folder."""
+    return any(part.startswith(".") and part.endswith(PARTIAL) for part in path.split("/"))
 
 
 def freed(files: Iterable[StoredFile]) -> int:

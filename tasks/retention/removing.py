@@ -22,7 +22,7 @@ from tasks.tables import table_bytes
 
 ORDER: tuple[PieceKind, ...] = (
     *("night", "comparison", "evaluation", "scoring", "predictions", "scores", "targets"),
-    *("shards", "copies", "signatures", "lease"),
+    *("shards", "copies", "signatures", "weights", "lease"),
 )
 """Each refers to later ones only, and readers look for earlier ones first."""
 REMOVED, RECORD = "removed.parquet", "prune.json"

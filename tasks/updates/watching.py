@@ -13,8 +13,10 @@ from shards.store import Store
 from tasks.layout import watched_model
 from tasks.models.spec import ModelSpec, ResolvedModel
 from tasks.records import Record
+from tasks.weights.address import Address
+from tasks.weights.kept import Fetched, fetch_stamped, stamp_of, version_of
 
-Resolve = Callable[[ModelSpec], ResolvedModel]
+Resolve = Callable[[ModelSpec, Fetched | None], ResolvedModel]
 LookState = Literal["known", "read", "unsettled", "unusable"]
 
 
@@ -34,6 +36,7 @@ class Seen(Record):
     Attributes:
         spec: the model in the plan, canonical JSON; whatever changes there is looked at again.
         announced: the fingerprint that was last told of as an update; empty if none was.
+        version: of weights that lie elsewhere, what was found there; ``files`` is empty then.
     """
 
     schema_name: Literal["nightmark.seen-model"] = "nightmark.seen-model"
@@ -43,6 +46,7 @@ class Seen(Record):
     files: tuple[SeenFile, ...]
     fingerprint: str
     announced: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,28 +69,42 @@ def look_at(
     """Look at a model of a plan, and remember what was found.
 
     Files that differ from those remembered are read once they have stood still for
-    ``settle_seconds``, which this waits, and only if they are the same after reading.
+    ``settle_seconds``, which this waits, and only if they are the same after reading. Of weights
+    that lie elsewhere the revision is asked, and they are fetched only if it is another.
     """
     try:
         known = read_seen(store, plan, spec.name)
-        before = _stat(_watched(spec, known))
-        canonical = spec.model_dump_json()
-        if known is not None and (known.spec, known.files) == (canonical, before):
-            return Look(spec.name, "known", known)
-        time.sleep(settle_seconds)
-        if _stat(_watched(spec, known)) != before:
-            return _unsettled(spec)
-        model = resolve(spec)
-        paths = _paths(spec, model.files)
-        after = _stat(tuple(sorted({*_watched(spec, known), *paths})))
-        if not set(before) <= set(after):
-            return _unsettled(spec)
+        if isinstance(spec.weights, Address):
+            found = _look_elsewhere(store, spec, spec.weights, known, resolve)
+        else:
+            found = _look_here(spec, known, resolve, settle_seconds)
     except NightmarkError as error:
         return Look(spec.name, "unusable", sentence=str(error))
     except OSError as error:
         why = error.strerror or str(error)
         said = f"model {spec.name}: {error.filename}: {why}; put the file back or correct `weights`"
         return Look(spec.name, "unusable", sentence=said)
+    if found.state == "read" and found.seen is not None:
+        remember(store, plan, found.seen)
+    return found
+
+
+def _look_here(
+    spec: ModelSpec, known: Seen | None, resolve: Resolve, settle_seconds: float
+) -> Look:
+    """Raises ModelError or OSError where the files cannot be read."""
+    before = _stat(_watched(spec, known))
+    canonical = spec.model_dump_json()
+    if known is not None and (known.spec, known.files) == (canonical, before):
+        return Look(spec.name, "known", known)
+    time.sleep(settle_seconds)
+    if _stat(_watched(spec, known)) != before:
+        return _unsettled(spec)
+    model = resolve(spec, None)
+    paths = _paths(spec, model.files)
+    after = _stat(tuple(sorted({*_watched(spec, known), *paths})))
+    if not set(before) <= set(after):
+        return _unsettled(spec)
     seen = Seen(
         model=spec.name,
         spec=canonical,
@@ -95,7 +113,26 @@ def look_at(
         fingerprint=model.fingerprint,
         announced="" if known is None else known.announced,
     )
-    remember(store, plan, seen)
+    return Look(spec.name, "read", seen)
+
+
+def _look_elsewhere(
+    store: Store, spec: ModelSpec, address: Address, known: Seen | None, resolve: Resolve
+) -> Look:
+    """Raises ModelError where its place cannot be asked. Nothing there is ever half written."""
+    stamp = stamp_of(spec.name, address)
+    version, canonical = version_of(address, stamp), spec.model_dump_json()
+    if known is not None and (known.spec, known.version) == (canonical, version):
+        return Look(spec.name, "known", known)
+    model = resolve(spec, fetch_stamped(store, spec.name, address, stamp))
+    seen = Seen(
+        model=spec.name,
+        spec=canonical,
+        files=(),
+        fingerprint=model.fingerprint,
+        announced="" if known is None else known.announced,
+        version=version,
+    )
     return Look(spec.name, "read", seen)
 
 
@@ -122,7 +159,7 @@ def _watched(spec: ModelSpec, known: Seen | None) -> tuple[Path, ...]:
 
 def _paths(spec: ModelSpec, files: tuple[Path, ...]) -> tuple[Path, ...]:
     """``files`` and the plan's own weights; of a folder also itself, which new files change."""
-    own = () if spec.weights is None else (spec.weights, *_within(spec.weights))
+    own = (spec.weights, *_within(spec.weights)) if isinstance(spec.weights, Path) else ()
     return tuple(sorted({*files, *own}))
 
 

@@ -56,6 +56,7 @@ def test_names_that_are_none(name: str) -> None:
         ("copies/c1/copies.json", "copies", "copies/c1", "c1"),
         (f"nights/{NIGHT_NAME}/cifar10/m.html", "night", f"nights/{NIGHT_NAME}", NIGHT_NAME),
         ("leases/night-1.json", "lease", "", "night-1"),
+        ("weights/m/ab/best.pth", "weights", layout.fetched_weights("m", "ab"), "ab"),
     ],
 )
 def test_where_a_file_belongs(file: str, kind: str, path: str, name: str) -> None:

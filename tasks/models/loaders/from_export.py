@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from shards.errors import ModelError
 from tasks.models.adapter import Adapter, Sealed, as_scores, count_parameters, in_batches_of
-from tasks.models.loaders.loader import Found, Loader, first_line, local_file
+from tasks.models.foreign import first_line
+from tasks.models.loaders.loader import Found, Loader, local_file
 from tasks.models.spec import ModelSpec, ResolvedModel
 
 

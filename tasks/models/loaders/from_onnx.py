@@ -13,7 +13,8 @@ from torch import Tensor
 
 from shards.errors import ModelError
 from tasks.models.adapter import Adapter, Sealed, in_batches_of
-from tasks.models.loaders.loader import Found, Loader, first_line, from_extra, local_file
+from tasks.models.foreign import first_line, from_extra
+from tasks.models.loaders.loader import Found, Loader, local_file
 from tasks.models.spec import ModelSpec, ResolvedModel
 
 EXTRA = "onnx"

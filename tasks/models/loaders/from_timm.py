@@ -20,7 +20,7 @@ from shards.errors import ModelError
 from tasks.models.adapter import Adapter
 from tasks.models.labels import LabelEntry
 from tasks.models.loaders.building import built
-from tasks.models.loaders.loader import Found, Loader, local_file
+from tasks.models.loaders.loader import Found, Loader, local_file, local_path
 from tasks.models.loaders.state import filled
 from tasks.models.spec import Interpolation, ModelSpec, Preprocessing, ResolvedModel
 
@@ -113,7 +113,7 @@ def _find(spec: ModelSpec) -> Found:
 
 
 def _weights(spec: ModelSpec) -> Path:
-    folder = spec.weights
+    folder = local_path(spec)
     if folder is None or not folder.is_dir():
         return local_file(spec)
     for name in WEIGHT_NAMES:

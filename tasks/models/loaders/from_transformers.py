@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from shards.errors import ModelError
 from tasks.models.adapter import Adapter, ModuleAdapter
+from tasks.models.foreign import first_line, from_extra
 from tasks.models.labels import LabelEntry
-from tasks.models.loaders.loader import Found, Loader, first_line, from_extra
+from tasks.models.loaders.loader import Found, Loader, local_path
 from tasks.models.spec import Interpolation, ModelSpec, Preprocessing, ResolvedModel
 
 EXTRA = "transformers"
@@ -40,9 +41,11 @@ class Logits(nn.Module):
 
 
 def _find(spec: ModelSpec) -> Found:
-    folder = spec.weights
+    folder = local_path(spec)
     if folder is None or not folder.is_dir():
-        raise ModelError(f"model {spec.name}: {folder} is no folder; write transformers:FOLDER")
+        raise ModelError(
+            f"model {spec.name}: {spec.weights} is no folder; write transformers:FOLDER"
+        )
     config = _read_json(folder / CONFIG, spec.name)
     if "architectures" not in config:
         hint = "; it is a model of timm, write timm:" if "architecture" in config else ""

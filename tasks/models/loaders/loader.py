@@ -1,10 +1,8 @@
 """What a loader is: finds a model's files and what they say of it, and loads it."""
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from shards.errors import ModelError
 from tasks.models.adapter import Adapter
@@ -43,23 +41,15 @@ def local_file(spec: ModelSpec) -> Path:
     """The file that the plan gives. Raises ModelError."""
     if spec.weights is None:
         raise ModelError(f"model {spec.name}: give `weights`, a local file")
-    if not spec.weights.is_file():
+    path = local_path(spec)
+    if path is None or not path.is_file():
         raise ModelError(f"model {spec.name}: weights {spec.weights}: no such file")
-    return spec.weights
+    return path
 
 
-def from_extra(package: str, extra: str, name: str) -> ModuleType:
-    """A package that only some models need. Raises ModelError where it is not installed."""
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ModelError(
-            f"model {name}: the package {package} is needed and cannot be imported ({error}); "
-            f"pip install 'nightmark[{extra}]'"
-        ) from error
+def local_path(spec: ModelSpec) -> Path | None:
+    """The file or folder that the plan gives; None where it gives none, or one that is elsewhere.
 
-
-def first_line(error: Exception) -> str:
-    """The first line of a foreign error's message, with its type."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    What lies elsewhere is fetched before a loader is asked (``tasks.weights``).
+    """
+    return spec.weights if isinstance(spec.weights, Path) else None

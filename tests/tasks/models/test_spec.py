@@ -10,7 +10,6 @@ from tasks.models.spec import (
     Numerics,
     Preprocessing,
     ResolvedModel,
-    file_sha256,
     run_name,
 )
 
@@ -165,11 +164,6 @@ def test_imported_models_are_told() -> None:
 )
 def test_preprocessing_in_words(preprocessing: Preprocessing, words: str) -> None:
     assert str(preprocessing) == words
-
-
-def test_sha256_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "empty").write_bytes(b"")
-    assert file_sha256(tmp_path / "empty").startswith("e3b0c44298fc1c149afb")
 
 
 def test_what_was_added_to_the_numerics_leaves_older_names_as_they_were() -> None:

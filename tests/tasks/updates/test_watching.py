@@ -1,15 +1,19 @@
 """Files are read when they changed and stand still, and only then."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from shards.errors import ModelError
 from shards.store import Store
-from tasks.models.spec import ModelSpec, Preprocessing, ResolvedModel, files_sha256
+from tasks.models.digests import files_sha256
+from tasks.models.spec import ModelSpec, Preprocessing, ResolvedModel
 from tasks.updates import watching
 from tasks.updates.watching import Look, SeenFile, look_at, read_seen
+from tasks.weights.kept import Fetched
 
 
 class Resolver:
@@ -18,9 +22,11 @@ class Resolver:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, spec: ModelSpec) -> ResolvedModel:
+    def __call__(self, spec: ModelSpec, fetched: Fetched | None) -> ResolvedModel:
         self.calls += 1
-        assert spec.weights is not None
+        if fetched is not None:
+            spec = spec.model_copy(update={"weights": fetched.path})
+        assert isinstance(spec.weights, Path)
         files = sorted(spec.weights.iterdir()) if spec.weights.is_dir() else [spec.weights]
         if not files:
             raise ModelError(f"model {spec.name}: {spec.weights} is empty")
@@ -80,8 +86,8 @@ def test_a_file_still_being_written_is_left_alone(
         with weights.open("ab") as file:
             file.write(b"more")
 
-    def resolve_while_writing(spec: ModelSpec) -> ResolvedModel:
-        model = resolver(spec)
+    def resolve_while_writing(spec: ModelSpec, fetched: Fetched | None) -> ResolvedModel:
+        model = resolver(spec, fetched)
         write_on()
         return model
 
@@ -135,3 +141,57 @@ def test_what_cannot_be_looked_at_says_why(root: Path, tmp_path: Path) -> None:
     assert "gone.bin" in missing.sentence
     (tmp_path / "empty").mkdir()
     assert "is empty" in look(root, spec_of(tmp_path / "empty"), Resolver()).sentence
+
+
+ELSEWHERE = "memory://watched/w.bin"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[MemoryFileSystem]:
+    MemoryFileSystem.store.clear()
+    yield MemoryFileSystem()
+    MemoryFileSystem.store.clear()
+
+
+def spec_elsewhere() -> ModelSpec:
+    given = {"name": "m", "loader": "module:x:y", "weights": ELSEWHERE}
+    return ModelSpec.model_validate(given)
+
+
+def test_weights_elsewhere_are_fetched_when_their_revision_is_another(
+    root: Path, elsewhere: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What lies there is whole as soon as it is there.
+    monkeypatch.setattr(watching.time, "sleep", lambda _: pytest.fail("waited"))
+    resolver = Resolver()
+    elsewhere.pipe("/watched/w.bin", b"one")
+    first = look(root, spec_elsewhere(), resolver)
+    assert (first.state, resolver.calls) == ("read", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(watching, "fetch_stamped", lambda *_: pytest.fail("fetched"))
+        assert look(root, spec_elsewhere(), resolver).state == "known"
+    elsewhere.pipe("/watched/w.bin", b"two")
+    second = look(root, spec_elsewhere(), resolver)
+    assert (second.state, resolver.calls) == ("read", 2)
+    assert first.seen is not None
+    assert second.seen is not None
+    assert second.seen.fingerprint != first.seen.fingerprint
+    assert read_seen(Store.at(root), "plan", "m") == second.seen
+
+
+def test_weights_that_move_are_the_same_model(
+    root: Path, tmp_path: Path, elsewhere: MemoryFileSystem
+) -> None:
+    (tmp_path / "w.bin").write_bytes(b"one")
+    elsewhere.pipe("/watched/w.bin", b"one")
+    local = look(root, spec_of(tmp_path / "w.bin"), Resolver()).seen
+    moved = look(root, spec_elsewhere(), Resolver()).seen
+    assert local is not None
+    assert moved is not None
+    assert moved.fingerprint == local.fingerprint
+
+
+def test_a_store_that_is_away_says_why(root: Path, elsewhere: MemoryFileSystem) -> None:
+    found = look(root, spec_elsewhere(), Resolver())
+    assert found.state == "unusable"
+    assert f"model m: weights {ELSEWHERE} cannot be had" in found.sentence

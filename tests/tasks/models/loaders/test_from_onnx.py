@@ -121,7 +121,7 @@ def test_a_missing_extra_is_one_message(
             raise ModuleNotFoundError(f"No module named {name!r}")
         return found(name)
 
-    monkeypatch.setattr("tasks.models.loaders.loader.importlib.import_module", without)
+    monkeypatch.setattr("tasks.models.foreign.importlib.import_module", without)
     assert told(onnx_spec(file)) == (
         f"model m: the package {package} is needed and cannot be imported (No module named "
         f"{package!r}); pip install 'nightmark[onnx]'"

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from shards.errors import ModelError
 from tasks.models.cifar_resnet import cifar_resnet
+from tasks.models.digests import file_sha256
 from tasks.models.load import resolve
 from tasks.models.loaders.state import read_state_dict
-from tasks.models.spec import file_sha256
 from tests.support.shared_data import needs_shared
 from tests.tasks.models.cifar import WEIGHTS
 from tests.tasks.models.made import assert_equal, network_of, saved, small_state, spec, told

@@ -1,0 +1,1 @@
+"""Weights that lie elsewhere: asked cheaply whether they changed, fetched when they did."""

@@ -8,7 +8,6 @@ from typing import Literal
 NIGHTS = "nights"
 NIGHT = "night.json"
 SCORING = "metrics.json"
-FETCHED = "fetched.json"
 HISTORY_PAGE = f"{NIGHTS}/index.html"
 NIGHT_TIME = "%Y%m%dt%H%M%Sz"
 COPIES = "copies"
@@ -16,7 +15,6 @@ DECISIONS = "decisions"
 LEASES = "leases"
 PRUNES = "prunes"
 WATCHED = "watched"
-WEIGHTS = "weights"
 PieceKind = Literal[
     "night",
     "evaluation",
@@ -176,18 +174,9 @@ def watched_model(plan: str, model: str) -> str:
     return f"{WATCHED}/{plan}/{model}.json"
 
 
-def weights_folder(model: str) -> str:
-    """All fetched weights of a model; no other name leads there."""
-    return f"{WEIGHTS}/{model}"
-
-
 def fetched_weights(model: str, version: str) -> str:
     """The folder of one version of weights that were fetched from elsewhere."""
-    return f"{weights_folder(model)}/{version}"
-
-
-def fetched_weights_record(folder: str) -> str:
-    return f"{folder}/{FETCHED}"
+    return f"weights/{model}/{version}"
 
 
 def is_name(name: str) -> bool:
@@ -256,6 +245,6 @@ _PLACES: dict[PieceKind, re.Pattern[str]] = {
     "shards": re.compile(f"(?P<path>shards/{_SPLIT}/{_FOLDER})/.+"),
     "copies": re.compile(f"(?P<path>{COPIES}/{_FOLDER})/.+"),
     "signatures": re.compile(rf"(?P<path>signatures/s\d+/{_FILE}\.parquet)"),
-    "weights": re.compile(f"(?P<path>{WEIGHTS}/{_NAME}/{_FOLDER})/.+"),
+    "weights": re.compile(f"(?P<path>weights/{_NAME}/{_FOLDER})/.+"),
     "lease": re.compile(rf"(?P<path>{LEASES}/{_FILE}\.json)"),
 }

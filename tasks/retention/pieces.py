@@ -11,7 +11,6 @@ from tasks.comparisons import RECORD as COMPARISON
 from tasks.health.kept import RECORD as COPIES
 from tasks.layout import (
     DECISIONS,
-    FETCHED,
     HISTORY_PAGE,
     NIGHT,
     NIGHTS,
@@ -23,6 +22,7 @@ from tasks.layout import (
     place_of,
 )
 from tasks.report.assets import ASSETS
+from tasks.weights.kept import RECORD as FETCHED
 
 RECORDS: dict[PieceKind, str] = {
     "night": NIGHT,

@@ -78,14 +78,14 @@ def look_at(
             found = _look_elsewhere(store, spec, spec.weights, known, resolve)
         else:
             found = _look_here(spec, known, resolve, settle_seconds)
+        if found.state == "read" and found.seen is not None:
+            remember(store, plan, found.seen)
     except NightmarkError as error:
         return Look(spec.name, "unusable", sentence=str(error))
     except OSError as error:
         why = error.strerror or str(error)
         said = f"model {spec.name}: {error.filename}: {why}; put the file back or correct `weights`"
         return Look(spec.name, "unusable", sentence=said)
-    if found.state == "read" and found.seen is not None:
-        remember(store, plan, found.seen)
     return found
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shards.errors import ModelError, NightmarkError, ShardError
 from shards.store import COPY_BYTES, Store
-from tasks.layout import fetched_weights, fetched_weights_record, weights_folder
+from tasks.layout import fetched_weights
 from tasks.models.digests import facts_sha256, file_sha256
 from tasks.models.foreign import first_line, from_extra
 from tasks.models.spec import ModelSpec
@@ -20,6 +20,7 @@ from tasks.records import Record
 from tasks.weights.address import Address
 from tasks.weights.remote import Remote, RemoteFile, Stamp
 
+RECORD = "fetched.json"
 ID_DIGITS = 16
 HIDDEN, PARTIAL = ".", ".partial"
 """Around the name of a folder in which files arrive; what is left of it by a kill is pruned."""
@@ -100,9 +101,9 @@ def fetch_stamped(store: Store, model: str, address: Address, stamp: Stamp) -> F
     files = _whole(local, folder)
     if files is None:
         with _asking(model, address) as remote:
-            files = _arrived(local, model, folder, remote, stamp)
+            files = _arrived(local, folder, remote, stamp)
     kept = KeptWeights(address=address.shown, stamp=stamp, files=files)
-    local.publish(fetched_weights_record(folder), kept.to_json())
+    local.publish(f"{folder}/{RECORD}", kept.to_json())
     file = address.remote.path
     return Fetched(
         path=Path(local.locate(folder if file is None else f"{folder}/{file.name}")),
@@ -113,7 +114,7 @@ def fetch_stamped(store: Store, model: str, address: Address, stamp: Stamp) -> F
 
 def _whole(store: Store, folder: str) -> tuple[KeptFile, ...] | None:
     """The files that are there as their record says, byte by byte; None if they are not."""
-    record = fetched_weights_record(folder)
+    record = f"{folder}/{RECORD}"
     try:
         if not store.exists(record):
             return None
@@ -128,11 +129,9 @@ def _whole(store: Store, folder: str) -> tuple[KeptFile, ...] | None:
     return files if are_whole else None
 
 
-def _arrived(
-    store: Store, model: str, folder: str, remote: Remote, stamp: Stamp
-) -> tuple[KeptFile, ...]:
+def _arrived(store: Store, folder: str, remote: Remote, stamp: Stamp) -> tuple[KeptFile, ...]:
     """Fetch the files of a stamp, and publish each when it is whole."""
-    around = Path(store.locate(weights_folder(model)))
+    around = Path(store.locate(folder)).parent
     around.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=HIDDEN, suffix=PARTIAL, dir=around) as arriving:
         return tuple(

@@ -8,6 +8,7 @@ from tasks.metrics.change import Change
 from tasks.metrics.comparison import Comparison
 from tasks.metrics.comparison_words import FALSE_DISCOVERIES, p_text
 from tasks.metrics.intervals import CONFIDENCE
+from tasks.metrics.words import counted
 from tasks.report.chart import Chart
 from tasks.report.charts import GREY, MOST_CLASSES, OKABE_ITO, escaped, short_label
 from tasks.report.compare_view import ChangeRow
@@ -27,11 +28,10 @@ def change_chart(comparison: Comparison, rows: Sequence[ChangeRow]) -> Chart | N
     Args:
         comparison: that of an evaluation with itself has no chart.
         rows: of the classes, the worst fall first. Of more than can be read the largest falls and
-            gains are drawn.
+            gains are drawn, if there are any.
     """
     there = [row for row in rows if row.change.difference is not None]
-    half = MOST_CLASSES // 2
-    shown = there if len(there) <= MOST_CLASSES else [*there[:half], *there[-half:]]
+    shown, some = _readable(there)
     if not shown or comparison.is_identity:
         return None
     chart = go.Figure()
@@ -49,17 +49,27 @@ def change_chart(comparison: Comparison, rows: Sequence[ChangeRow]) -> Chart | N
         zerolinecolor=GREY,
     )
     chart.update_layout(showlegend=True)
-    some = (
-        ""
-        if len(shown) == len(there)
-        else f" The {half} largest falls and gains of {len(there):,}."
-    )
     caption = (
         f"How the recall of each class changed, with its {100 * CONFIDENCE:.4g} % confidence "
         f"interval; the worst fall on top. Better and worse are said where the change holds among "
         f"all classes.{some}"
     )
     return Chart.of(chart, "change-chart", caption)
+
+
+def _readable(rows: Sequence[ChangeRow]) -> tuple[Sequence[ChangeRow], str]:
+    """The rows that a chart has room for, and in a sentence which of many they are."""
+    if len(rows) <= MOST_CLASSES:
+        return rows, ""
+    half = MOST_CLASSES // 2
+    falls = [row for row in rows if (row.change.difference or 0.0) < 0][:half]
+    gains = [row for row in rows if (row.change.difference or 0.0) > 0][-half:]
+    said = " and ".join(
+        counted(len(found), f"largest {word}")
+        for found, word in ((falls, "fall"), (gains, "gain"))
+        if found
+    )
+    return [*falls, *gains], f" Drawn are the {said} of {len(rows):,} classes."
 
 
 def _dots(rows: Sequence[ChangeRow]) -> Dots:

@@ -105,6 +105,25 @@ def test_the_chart_has_every_class_with_its_interval(compared: Compared) -> None
     assert len(drawn) == len(compared.view.classes)
 
 
+def test_of_many_classes_the_largest_falls_and_gains_are_drawn(compared: Compared) -> None:
+    names = tuple(f"class {index}" for index in range(100))
+    changes = tuple(
+        paired_change("recall", (90, 90), (max(d, 0), max(-d, 0)), 100, 0.5, index, 1.0)
+        for index, d in enumerate([*range(-30, 0), *[0] * 68, 5, 6])
+    )
+    record = compared.comparison.model_copy(
+        update={"per_class": changes, "class_names": names, "class_ids": names}
+    )
+    view = compare_view(record, compared.changed.slice(0, 0), {})
+    chart = change_chart(record, view.classes)
+    assert chart is not None
+    assert "Drawn are the 25 largest falls and 2 largest gains of 100 classes." in chart.caption
+    [trace] = json.loads(chart.figure)["data"]
+    assert trace["x"] == pytest.approx([*range(-30, -5), 5, 6])
+    unchanged = record.model_copy(update={"per_class": changes[30:98]})
+    assert change_chart(unchanged, compare_view(unchanged, compared.changed, {}).classes) is None
+
+
 def test_losses_are_better_when_they_fall(compared: Compared) -> None:
     [nll] = [row for row in compared.view.overall if row.change.metric == "nll"]
     assert nll.change.difference is not None

@@ -20,6 +20,8 @@ from tests.support.nights_to_open import Opened, bad_night
 
 PAPER = {"width": 688, "height": 1000}
 """Pixels of a sheet of A4 within its margins."""
+PAPER = {"width": 720, "height": 1_000}
+"""What A4 has room for between its margins."""
 NIGHTS = {
     "bad": nights_to_open.bad_night,
     "empty": nights_to_open.empty_night,
@@ -252,5 +254,8 @@ def test_a_comparison_answers_first_sorts_and_filters(
     assert watched.violations() == []
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.set_viewport_size(PAPER)
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER["width"]
     watched.check()
     page.context.close()

@@ -21,7 +21,7 @@ def difference_text(metric: str, value: float, beside: Sequence[float] = ()) -> 
     """``+0.8 points`` of a percentage, or ``−0.012`` of a loss; told from what is ``beside`` it."""
     if metric in LOSSES:
         text = apart(value, beside, lambda number, more: f"{number:+.{4 + more}g}")
-        return text.replace("-", "−")
+        return ("0" if text in ("+0", "-0") else text).replace("-", "−")
     return f"{signed(value, beside)} points"
 
 

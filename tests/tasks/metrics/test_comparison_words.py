@@ -7,6 +7,7 @@ from tasks.metrics.comparison_words import (
     changed_classes,
     classes_text,
     conclusion,
+    difference_text,
     is_claimed,
     p_figure,
     p_text,
@@ -30,6 +31,7 @@ def test_ends_of_an_interval_are_told_from_0() -> None:
     assert change_text(change) == "+1.0 points (95 % interval +0.02 to +2.0)"
     assert signed(-0.0001) == "−0.01"
     assert signed(0.0) == signed(-1e-15) == "0.0"
+    assert difference_text("nll", 0.0) == difference_text("nll", -0.0) == "0"
 
 
 def test_a_loss_is_no_percentage() -> None:

@@ -126,10 +126,14 @@ def slowly(folder: Path) -> list[str]:
     ]
 
 
+def without_settings() -> dict[str, str]:
+    """The environment without what would set Prefect or nightmark otherwise."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NIGHTMARK"))}
+
+
 @contextmanager
 def serving(folder: Path, plan: Path, port: int, cron: str, **environment: str) -> Iterator[Served]:
     """Serve a plan; whatever is left of it is killed at the end."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NIGHTMARK"))}
     with receiver() as (address, posted):
         process = subprocess.Popen(
             [
@@ -142,7 +146,7 @@ def serving(folder: Path, plan: Path, port: int, cron: str, **environment: str) 
             stderr=subprocess.STDOUT,
             text=True,
             env={
-                **kept,
+                **without_settings(),
                 "NIGHTMARK_ROOT": str(folder / "root"),
                 "TMPDIR": str(folder),
                 # A run in the worker's process can import the models of the tests.

@@ -1,5 +1,6 @@
 """The services of docs/operations.md, each by its own command, on PostgreSQL; killed in turn."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+from prefect.blocks.notifications import MattermostWebhook
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import SecretStr
 
 from tests.support.browser import CHROMIUM, DESKTOP, FLAGS
+from tests.support.mail import mailbox
 from tests.support.postgres import postgres
 from tests.support.served import REPOSITORY, Served, members, receiver, slowly
 from tests.system.conftest import some_free_port
@@ -21,6 +26,8 @@ NIGHTMARK = (sys.executable, "-m", "flows")
 SERVER = (*PREFECT, "server", "start")
 WORKER = (*PREFECT, "worker", "start", "--pool", "nightmark", "--type", "process")
 SHARDS, AWAY_SECONDS = 4, 15
+LEARNING_SECONDS = 5
+"""Prefect's triggers learn of a change a moment later."""
 
 
 class Services:
@@ -58,6 +65,19 @@ class Services:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def doctor(self, name: str) -> str:
+        """What ``nightmark doctor`` says of one thing, with the remedy."""
+        done = subprocess.run(
+            (*NIGHTMARK, "doctor", "--json"),
+            cwd=REPOSITORY,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        checks = {check["name"]: check for check in json.loads(done.stdout)}
+        return f"{checks[name]['said']} {checks[name]['remedy']}"
 
     def begin(self, *command: str) -> "subprocess.Popen[str]":
         with (self.folder / "log").open("ab") as log:
@@ -192,14 +212,59 @@ def test_a_service_that_is_killed_with_its_runs_is_told_truthfully(
             os.kill(pid, signal.SIGKILL)
     kept = len(set(predicted(served)) - before)
     assert 1 <= kept < SHARDS
+    late = served.begin("reprocess")
+    served.wait(lambda: served.told("has not begun"), 90, "word of the late run")
     run = served.ended(begun, 240)
     assert run["state_type"] == "CRASHED"
     assert "no heartbeat for 90 seconds. Next: run it again" in run["state"]["message"]
     served.wait(lambda: served.told("Crashed"), 60, "a notification")
+
+    assert served.api("GET", f"flow_runs/{late}")["state_name"] == "Late"
+    (told,) = served.told("has not begun")
+    assert "see that a worker runs" in told
+    served.wait(lambda: "none is online" in services.doctor("worker of nightmark"), 60, "doctor")
+    served.api("DELETE", f"flow_runs/{late}")
     services.begin(*WORKER)
     served.ended(served.begin("nightly", overrides=slow), 180)
     work = served.nights()[-1]["outcomes"][0]["work"]
     assert (work["computed"], work["reused"]) == (SHARDS - kept, kept)
+
+
+def test_it_is_told_by_mail_and_in_a_chat(served: Served, services: Services) -> None:
+    """One by an address, one by a block, as somebody makes it in the UI; each is told once."""
+    chat = served.folder / "chat.yaml"
+    shipped = (REPOSITORY / "conf" / "automations.yaml").read_text()
+    chat.write_text(shipped.replace('name: "nightmark:', 'name: "chat:'))
+    with mailbox() as (port, mails), receiver() as (address, said):
+        with temporary_settings({PREFECT_API_URL: f"{served.base}/api"}):
+            chat_port = int(address.strip("/").rpartition(":")[2])
+            hook = SecretStr("hook")
+            MattermostWebhook(hostname="127.0.0.1", port=chat_port, token=hook).save("ops")
+        mailto = f"mailto://127.0.0.1:{port}?from=night@example.org&to=ops@example.org"
+        services.run(*NIGHTMARK, "automations", "--notify", mailto)
+        block_words = ("--automations", str(chat), "--notify", "mattermost-webhook/ops")
+        services.run(*NIGHTMARK, "automations", *block_words)
+        time.sleep(LEARNING_SECONDS)
+        served.posted.clear()
+        name = end_without_work(served, "GateFailed", "Next: open the report.")
+        served.wait(lambda: mails and said, 30, "both to be told")
+    (mail,), (text,) = mails, said
+    assert mail["subject"] == f"nightmark: {name} ended GateFailed"
+    assert mail["to"] == "ops@example.org"
+    for told in (mail.as_string(), text):
+        assert "Next: open the report." in told
+        assert "/runs/flow-run/" in told
+    assert not served.told("GateFailed"), "the mail took the place of the webhook"
+
+
+def end_without_work(served: Served, state: str, message: str) -> str:
+    """The server hears of a night that ended so; the name of its run."""
+    flow = served.api("GET", "flows/name/nightly")["id"]
+    run = served.api("POST", "flow_runs/", json={"flow_id": flow, "name": "night of nobody"})
+    ended = {"type": "FAILED", "name": state, "message": message}
+    wanted = {"state": ended, "force": True}
+    served.api("POST", f"flow_runs/{run['id']}/set_state", json=wanted)
+    return str(run["name"])
 
 
 def test_a_missed_night_is_noticed(
@@ -211,8 +276,7 @@ def test_a_missed_night_is_noticed(
     services.run(*NIGHTMARK, "automations", "--automations", str(own), "--notify", notified[0])
     names = [one["name"] for one in served.api("POST", "automations/filter", json={})]
     assert len(names) == len(set(names)), "what is put twice is there once"
-    # Prefect's triggers learn of a change a moment later.
-    time.sleep(5)
+    time.sleep(LEARNING_SECONDS)
     assert served.ended(served.begin("nightly"))["state_name"] == "Passed"
     served.posted.clear()
     served.wait(lambda: served.told("no night has finished"), 90, "word of the missed night")

@@ -1,11 +1,11 @@
 """Nights that run by themselves: one server, worker and plan for all of it, in the order told."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,14 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.support.browser import CHROMIUM, DESKTOP, FLAGS
-from tests.support.served import REPOSITORY, Served, members, serving, slowly
+from tests.support.served import (
+    REPOSITORY,
+    Served,
+    members,
+    serving,
+    slowly,
+    without_settings,
+)
 
 WEIGHTS = REPOSITORY / "conf" / "weights"
 
@@ -77,8 +84,46 @@ def test_a_new_checkpoint_is_noticed_reprocessed_and_told_of_once(served: Served
     assert f"{served.base}/" in told, "a link to the run"
 
 
+@pytest.fixture(scope="module")
+def killed(served: Served) -> str:
+    """The run of a command that was killed; that this is noticed takes a while, for other tests."""
+    command = [sys.executable, "-m", "flows", "night", str(served.folder / "plan.yaml")]
+    for override in slowly(served.folder):
+        command += ["--set", override]
+    own = served.folder / "own"
+    own.mkdir()
+    before = {run["id"] for run in served.runs("nightly")}
+    with subprocess.Popen(
+        command,
+        env={
+            **without_settings(),
+            "PREFECT_API_URL": f"{served.base}/api",
+            "NIGHTMARK_ROOT": str(own),
+            "TMPDIR": str(own),
+            "PYTHONPATH": str(REPOSITORY),
+        },
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        run = served.wait(
+            lambda: next((r for r in served.runs("nightly") if r["id"] not in before), None),
+            90,
+            "it",
+        )
+        named = {
+            "event": {"name": ["prefect.flow-run.heartbeat"]},
+            "resource": {"id": [f"prefect.flow-run.{run['id']}"]},
+        }
+        asked = {"filter": named, "limit": 1}
+        served.wait(
+            lambda: served.api("POST", "events/filter", json=asked)["events"], 60, "a heartbeat"
+        )
+        os.killpg(process.pid, signal.SIGKILL)
+    return str(run["id"])
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_the_verdict_and_the_artifacts_show_in_the_ui(served: Served) -> None:
+def test_the_verdict_and_the_artifacts_show_in_the_ui(served: Served, killed: str) -> None:
     run = first_run(served, "reprocess")
     assert run is not None
     with sync_playwright() as playwright:
@@ -97,6 +142,36 @@ def test_the_verdict_and_the_artifacts_show_in_the_ui(served: Served) -> None:
         browser.close()
 
 
+def test_doctor_finds_everything_and_says_what_is_paused(served: Served) -> None:
+    checks, exit_code = doctor(served)
+    wrong = {name for name, (state, _) in checks.items() if state == "fault"}
+    assert (wrong, exit_code) == ({"deployment nightly"}, 1), checks
+    assert "is paused resume it in the Prefect UI" in checks["deployment nightly"][1]
+    assert f"{served.base}/api answers, version 3." in checks["Prefect server"][1]
+    assert checks["worker of nightmark"] == ("fine", "1 online ")
+    assert checks["deployment watch-models"] == ("fine", "1 active schedules ")
+
+
+def doctor(served: Served) -> tuple[dict[str, tuple[str, str]], int]:
+    """The checks, with state, what is said and the remedy, and the exit code."""
+    done = subprocess.run(
+        (sys.executable, "-m", "flows", "doctor", str(served.folder / "plan.yaml"), "--json"),
+        env={
+            **without_settings(),
+            "PREFECT_API_URL": f"{served.base}/api",
+            "NIGHTMARK_ROOT": str(served.root),
+            "PYTHONPATH": str(REPOSITORY),
+        },
+        cwd=served.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    checks = {one["name"]: (one["state"], f"{one['said']} {one['remedy']}") for one in found}
+    return checks, done.returncode
+
+
 def test_a_worker_that_is_killed_is_begun_again(served: Served) -> None:
     worker = served.process_of("prefect worker start")
     assert worker is not None
@@ -106,6 +181,25 @@ def test_a_worker_that_is_killed_is_begun_again(served: Served) -> None:
     assert any("worker: ended with exit code -9, is begun again" in line for line in served.lines)
     work = served.nights()[-1]["outcomes"][0]["work"]
     assert (work["computed"], work["reused"]) == (0, 4), "nothing is computed twice"
+
+
+def test_prune_is_a_deployment(served: Served) -> None:
+    least = [f"retention.{rule}=0" for rule in ("days", "weeks", "months", "unused_days")]
+    rules = [*least, "retention.newest=1"]
+    nights = served.nights()
+    run = served.ended(served.begin("prune", overrides=rules, delete=True))
+    assert (run["state_name"], run["name"]) == ("Completed", "prune, by plan")
+    assert "Removed " in run["state"]["message"]
+    newest = {kind: night for night in nights for kind in (night["kind"],)}
+    left = [night["name"] for night in served.nights()]
+    assert left == sorted(night["name"] for night in newest.values()), "one of each kind"
+
+
+def test_a_command_that_died_without_a_word_is_marked_crashed(served: Served, killed: str) -> None:
+    ended = served.ended(killed, 200)
+    assert ended["state_type"] == "CRASHED"
+    assert "no heartbeat" in ended["state"]["message"]
+    served.wait(lambda: served.told("Crashed", "no heartbeat"), 60, "a notification")
 
 
 def test_a_killed_flow_and_a_killed_server_are_told_truthfully(served: Served) -> None:
@@ -139,39 +233,13 @@ def predictions(served: Served, before: set[Path]) -> set[Path]:
     return set(served.root.glob("predictions/**/*.parquet")) - before
 
 
-def test_a_command_that_dies_without_a_word_is_marked_crashed(served: Served) -> None:
-    command = [sys.executable, "-m", "flows", "night", str(served.folder / "plan.yaml")]
-    for override in slowly(served.folder):
-        command += ["--set", override]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NIGHTMARK"))}
-    own = served.folder / "own"
-    own.mkdir()
-    before = {run["id"] for run in served.runs("nightly")}
-    process = subprocess.Popen(
-        command,
-        env={
-            **kept,
-            "PREFECT_API_URL": f"{served.base}/api",
-            "NIGHTMARK_ROOT": str(own),
-            "TMPDIR": str(own),
-            "PYTHONPATH": str(REPOSITORY),
-        },
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    run = served.wait(
-        lambda: next((r for r in served.runs("nightly") if r["id"] not in before), None), 90, "it"
-    )
-    time.sleep(8)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    ended = served.ended(run["id"], 200)
-    assert ended["state_type"] == "CRASHED"
-    assert "no heartbeat" in ended["state"]["message"]
-
-
 def test_ctrl_c_ends_everything(served: Served) -> None:
     os.kill(served.process.pid, signal.SIGINT)
     served.process.wait(60)
     assert [command for _, command in members(served.folder)] == []
     assert any("worker: ended" in line for line in served.lines)
+    checks, exit_code = doctor(served)
+    state, said = checks["Prefect server"]
+    assert (state, exit_code) == ("fault", 1)
+    assert "does not answer" in said
+    assert "start it (prefect server start)" in said

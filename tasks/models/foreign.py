@@ -1,6 +1,7 @@
 """Packages that only some plans need, and what their errors say."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from shards.errors import ModelError
@@ -11,10 +12,19 @@ def from_extra(package: str, extra: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise ModelError(
-            f"model {name}: the package {package} is needed and cannot be imported ({error}); "
-            f"pip install 'nightmark[{extra}]'"
-        ) from error
+        raise ModelError(_missing(package, extra, name, f"cannot be imported ({error})")) from error
+
+
+def require_extra(package: str, extra: str, name: str) -> None:
+    """Only see that it is installed: some packages must find the environment made first."""
+    if importlib.util.find_spec(package) is None:
+        raise ModelError(_missing(package, extra, name, "is not installed"))
+
+
+def _missing(package: str, extra: str, name: str, why: str) -> str:
+    return (
+        f"model {name}: the package {package} is needed and {why}; pip install 'nightmark[{extra}]'"
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from shards.errors import ModelError, NightmarkError, ShardError
 from shards.store import COPY_BYTES, Store
 from tasks.layout import fetched_weights
 from tasks.models.digests import facts_sha256, file_sha256
-from tasks.models.foreign import first_line, from_extra
+from tasks.models.foreign import first_line, require_extra
 from tasks.models.spec import ModelSpec
 from tasks.records import Record
 from tasks.weights.address import Address
@@ -161,7 +161,7 @@ def _asking(model: str, address: Address) -> Iterator[Remote]:
     """The place of the address, whose client's errors become one sentence."""
     remote = address.remote
     if remote.needs is not None:
-        from_extra(*remote.needs, model)
+        require_extra(*remote.needs, model)
     try:
         yield remote
     except NightmarkError:

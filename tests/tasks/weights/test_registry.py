@@ -1,5 +1,7 @@
 """The real client of MLflow, and a registry in a database."""
 
+import importlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +49,23 @@ def test_an_alias_is_resolved_to_its_version(root: Path, asked: Place) -> None:
     assert moved.path.read_bytes() == b"two"
     numbered = fetched(root, f"models:/pets/{before}/{remote_weights.FILE}")
     assert numbered.path.read_bytes() == found.path.read_bytes()
+
+
+def test_its_client_is_imported_with_telemetry_off(
+    root: Path, asked: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable counts when the client is imported, and not later."""
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY")
+    found: list[str | None] = []
+    plain = importlib.import_module
+
+    def noted(name: str) -> object:
+        found.append(os.environ.get("MLFLOW_DISABLE_TELEMETRY"))
+        return plain(name)
+
+    monkeypatch.setattr("tasks.weights.registry.importlib.import_module", noted)
+    fetched(root, ADDRESS)
+    assert set(found) == {"true"}
 
 
 def test_all_artifacts_are_a_folder(root: Path, asked: Place) -> None:

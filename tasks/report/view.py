@@ -225,6 +225,16 @@ class Report:
         return tuple(view for view in self.pairs if view.changes or view.baseline_moved)
 
     @property
+    def is_measured(self) -> bool:
+        """Whether any pair has figures."""
+        return any(view.scoring is not None for view in self.pairs)
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether it is known of any pair what was, or would have been, measured."""
+        return any(one.fingerprint or one.dataset_version for one in self.night.outcomes)
+
+    @property
     def earlier_nights(self) -> int:
         return len(self.history.nights) - 1
 

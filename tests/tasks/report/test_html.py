@@ -7,6 +7,7 @@ from posixpath import dirname, join, normpath
 import pytest
 
 from tasks.metrics.metric import STATE_SENTENCES
+from tasks.night import Outcome
 from tasks.records import Pair
 from tasks.report.assets import ASSETS, asset_files
 from tasks.report.build import build_report
@@ -152,6 +153,18 @@ def test_an_empty_night_has_a_page() -> None:
     text = Page(night_page(build_report(make_night(()), {}))).text
     assert "Nothing was evaluated" in text
     assert "No model of the plan belongs to any of its datasets." in text
+    assert "Name a dataset of the plan in datasets of a model" in text
+    assert "What the words mean" not in text
+
+
+def test_an_unmeasured_night_shows_no_table_of_nothing() -> None:
+    cut = Outcome(pair=cifar("cut"), state="incomplete", message="2 of 4 shards are missing")
+    page = Page(night_page(build_report(make_night((cut,)), {})))
+    assert {"figures", "inputs"}.isdisjoint(attributes.get("id") for _, attributes in page.opened)
+    assert "2 of 4 shards are missing" in page.text
+    assert "This is the first night" in page.text
+    known = cut.model_copy(update={"fingerprint": "f1n2"})
+    assert "What was measured" in Page(night_page(build_report(make_night((known,)), {}))).text
 
 
 def test_a_foreign_pair_has_no_page(case: NightCase) -> None:

@@ -191,7 +191,7 @@ def _of_many(said: str, state: VerdictState, demand: Demand, counts: Judged, mea
         case "failed":
             more = ""
             if counts.deciding > 1:
-                more = f" {counts.deciding} of {counts.judged} {counts.of[1]} miss it."
+                more = f" {counts.deciding:,} of {counts.judged:,} {counts.of[1]} miss it."
             return f"{said}; {demand} is required.{meaning}{more}"
         case _:
             why = "it is too close or too few to tell" if counts.is_measured else "cannot be judged"
@@ -200,7 +200,7 @@ def _of_many(said: str, state: VerdictState, demand: Demand, counts: Judged, mea
 
 def _all_passed(demand: Demand, counts: Judged) -> str:
     one, many = counts.of
-    every = f"The {one}" if counts.judged == 1 else f"Each of {counts.judged} {many}"
+    every = f"The {one}" if counts.judged == 1 else f"Each of {counts.judged:,} {many}"
     is_change = demand.least_gain is not None
     match demand.policy:
         case "proven":
@@ -208,9 +208,8 @@ def _all_passed(demand: Demand, counts: Judged) -> str:
         case "point":
             return f"{every} {'lies' if is_change else 'has'} {demand}"
         case "not_disproven":
-            none = (
-                f"the {one} is not" if counts.judged == 1 else f"none of {counts.judged} {many} is"
-            )
+            several = f"none of {counts.judged:,} {many} is"
+            none = f"the {one} is not" if counts.judged == 1 else several
             return f"Required is {demand}, and {none} shown to miss that"
 
 

@@ -20,8 +20,6 @@ from tests.support.nights_to_open import Opened, bad_night
 
 PAPER = {"width": 688, "height": 1000}
 """Pixels of a sheet of A4 within its margins."""
-PAPER = {"width": 720, "height": 1_000}
-"""What A4 has room for between its margins."""
 NIGHTS = {
     "bad": nights_to_open.bad_night,
     "empty": nights_to_open.empty_night,

@@ -207,6 +207,11 @@ addEventListener("DOMContentLoaded", () => {
   if (!plot || !matrix) return;
   const BLOCKS = 80;
   const CLOSE = 40;
+  // What there is most of stands out most, on light and on dark.
+  const SCALES = {
+    light: [[0, "#c5def3"], [0.5, "#2f88c8"], [1, "#0b3c6b"]],
+    dark: [[0, "#1d3f5f"], [0.5, "#3a8fd0"], [1, "#e4f2ff"]],
+  };
   const place = new Array(names.length);
   order.forEach((index, position) => { place[index] = position; });
   const wrong = cells.filter(([target, prediction]) => target !== prediction);
@@ -231,7 +236,8 @@ addEventListener("DOMContentLoaded", () => {
   }
 
   function axis(from, side, n, more) {
-    const every = side === 1 && n <= 60 ? 1 : Math.ceil(n / 20);
+    const room = plot.clientWidth < 500 ? 10 : side === 1 ? 60 : 20;
+    const every = Math.ceil(n / room);
     const ticks = [...Array(n).keys()].filter((row) => row % every === 0);
     const short = (name) => escaped(name.length > 20 ? `${name.slice(0, 19)}…` : name);
     return { tickvals: ticks, ticktext: ticks.map((row) => short(names[order[from + row * side]])), showgrid: false, zeroline: false, automargin: true, fixedrange: true, ...more };
@@ -247,7 +253,7 @@ addEventListener("DOMContentLoaded", () => {
       z: sums.map((row) => row.map((count) => count ? Math.log10(count + 1) : null)),
       text: sums.map((row, r) => row.map((count, c) => `${plural(count, "image", "images")} of ${shows[r]}<br>taken for ${said[c]}<br>${side > 1 ? "click to look closer" : "click to see them"}`)),
       hoverinfo: "text", hoverongaps: false, showscale: false, xgap: n <= 80 ? 1 : 0, ygap: n <= 80 ? 1 : 0,
-      colorscale: [[0, "#c5def3"], [0.5, "#2f88c8"], [1, "#0b3c6b"]],
+      colorscale: SCALES[document.documentElement.dataset.theme],
     };
     const layout = {
       height: 680, margin: { l: 8, r: 8, t: 8, b: 8 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(128,128,128,0.10)",
@@ -269,6 +275,7 @@ addEventListener("DOMContentLoaded", () => {
   }
 
   drawMatrix();
+  new MutationObserver(drawMatrix).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   plot.on("plotly_click", ({ points: [{ x, y }] }) => {
     const { side } = blocks(view);
     const [row, column] = [view.row + y * side, view.column + x * side];

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from datetime import datetime
 from importlib import metadata
 from typing import Literal
@@ -18,6 +19,8 @@ from tasks.records import Pair, Record
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
 Promotion = Literal["automatic", "manual", "approval"]
 NightKind = Literal["night", "reprocess"]
+SUBJECTS = ("models", "datasets")
+"""The keys of a plan under which it says what is evaluated."""
 SEVERITY: tuple[OutcomeState, ...] = (
     "failed",
     "unusable",
@@ -166,6 +169,12 @@ class Night(Record):
             slots=max((outcome.work.slots for outcome in self.outcomes), default=0),
             cost=sum((outcome.work.cost for outcome in self.outcomes), NOTHING),
         )
+
+
+def of_subjects(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Those that change what is evaluated, and not only how or by which gates."""
+    keys = {override: override.partition("=")[0].partition(".")[0] for override in overrides}
+    return tuple(override for override, key in keys.items() if key in SUBJECTS)
 
 
 def worst(states: list[OutcomeState]) -> OutcomeState:

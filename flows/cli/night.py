@@ -18,7 +18,7 @@ from shards.errors import InputError, ShardError
 from shards.store import Store
 from tasks.metrics.words import counted
 from tasks.models.spec import IMPORTED, Output
-from tasks.night import Night, Outcome
+from tasks.night import Night, Outcome, of_subjects
 from tasks.night_words import night_sentence
 from tasks.stored import finished_nights, read_night, read_record
 
@@ -167,7 +167,11 @@ def nights(root: RootOption = "artifacts") -> None:
             damaged.append(str(error))
             continue
         quick = "" if found.quick is None else f"  quick look, {counted(found.quick, 'shard')}"
-        OUT.print(f"{name}  {found.plan}  {found.state}{quick}", markup=False)
+        trial = ", ".join(of_subjects(found.overrides))
+        trial = f"  with {trial}" if trial else ""
+        OUT.print(
+            f"{name}  {found.plan}  {found.state}{quick}{trial}", markup=False, soft_wrap=True
+        )
     if damaged:
         raise ShardError("\n".join(damaged))
 

@@ -7,11 +7,9 @@ from datetime import datetime
 from shards.store import Store
 from tasks.layout import PairName
 from tasks.metrics.words import counted
-from tasks.night import Night, Outcome
+from tasks.night import Night, Outcome, of_subjects
 from tasks.stored import full_nights
 
-SUBJECTS = ("models", "datasets")
-"""The keys of a plan under which it says what is evaluated."""
 SHORT = 12
 """Digits of a digest that a sentence shows."""
 
@@ -76,9 +74,9 @@ def last_times(
     A night counts only if it overrode the same of models and datasets as ``overrides`` do: what a
     trial with ``--set`` evaluated is another thing than what the plan means by that name.
     """
-    left, found, wanted = set(pairs), {}, _of_subjects(overrides)
+    left, found, wanted = set(pairs), {}, set(of_subjects(overrides))
     for night in full_nights(store):
-        if _of_subjects(night.overrides) != wanted:
+        if set(of_subjects(night.overrides)) != wanted:
             continue
         for outcome in night.outcomes:
             if outcome.pair.name in left and outcome.scoring is not None:
@@ -87,12 +85,6 @@ def last_times(
         if not left:
             break
     return found
-
-
-def _of_subjects(overrides: Sequence[str]) -> frozenset[str]:
-    """Those that change what is evaluated, and not only how or by which gates."""
-    keys = {override: override.partition("=")[0].partition(".")[0] for override in overrides}
-    return frozenset(override for override, key in keys.items() if key in SUBJECTS)
 
 
 def reasons(

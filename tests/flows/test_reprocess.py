@@ -123,7 +123,13 @@ def test_what_was_told_is_said_and_told_anew_if_it_comes_back(
     assert announced(plan) == (update,)
 
 
-def test_a_trial_of_other_weights_is_no_update(root: Path, plan: Path, at_once: None) -> None:
+def test_a_trial_of_other_weights_is_no_update(
+    root: Path,
+    plan: Path,
+    at_once: None,
+    nightmark: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     first = taken(nightly(plan, return_state=True), Night)
     trial = "models.0.revision=trial"
     night = taken(nightly(plan, [trial, "runtime.batch_size=8"], return_state=True), Night)
@@ -131,6 +137,8 @@ def test_a_trial_of_other_weights_is_no_update(root: Path, plan: Path, at_once: 
     assert night.outcomes[0].fingerprint != first.outcomes[0].fingerprint
     assert announced(plan) == (), "the plan's own version is the one that was evaluated"
     assert foreseen(plan).why == (f"neither model nor dataset changed since night {first.name}",)
+    assert nightmark("nights") == 0
+    assert f"  with {trial}\n" in capsys.readouterr().out
 
 
 def test_a_watch_goes_on_when_a_file_is_away_for_a_moment(

@@ -6,6 +6,7 @@ import pytest
 from prefect.blocks.notifications import SlackWebhook
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import Resource
 
 from flows.approve import APPROVED, DECLINED, PASSED_OVER, UNANSWERED, approve
 from flows.automations import _block_of, _definitions, _read
@@ -37,6 +38,19 @@ def test_a_run_that_ended_is_never_taken_for_dead(shipped: dict[str, AutomationC
         "Cancelled",
     }
     assert names <= expected(dead)
+
+
+def test_a_question_that_waits_is_never_taken_for_dead(shipped: dict[str, AutomationCore]) -> None:
+    """Its only heartbeat may come after it was suspended."""
+    dead = shipped["nightmark: a run that died without a word"]
+    assert isinstance(dead.trigger, EventTrigger)
+    assert not dead.trigger.match_related.includes([flow_of("approve")])
+    assert dead.trigger.match_related.includes([flow_of("nightly")])
+
+
+def flow_of(name: str) -> Resource:
+    labels = {"prefect.resource.id": "prefect.flow.1", "prefect.resource.role": "flow"}
+    return Resource.model_validate({**labels, "prefect.resource.name": name})
 
 
 def test_every_red_end_of_a_night_is_told_of(shipped: dict[str, AutomationCore]) -> None:

@@ -73,6 +73,13 @@ def test_a_thousand_classes_are_gone_into_and_lead_to_images(
     page.get_by_label("Filter classes").fill("retriever golden")
     assert page.locator("#class-table tbody tr:visible").count() == 1
     assert page.locator("#class-table .spark").count() == len(names)
+    page.emulate_media(media="print")
+    assert page.locator("#class-table tbody tr:visible").count() == 1
+    page.emulate_media(media="screen")
+    page.get_by_label("Filter classes").fill("")
+    page.emulate_media(media="print")
+    assert page.locator("#class-table tbody tr:visible").count() == 100
+    assert page.get_by_text("On paper: the first 100 rows of 1,000").is_visible()
     watched.check()
     page.context.close()
 

@@ -1,10 +1,7 @@
 """The services of docs/operations.md, each by its own command, on PostgreSQL; killed in turn."""
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,94 +15,13 @@ from pydantic import SecretStr
 from tests.support.browser import CHROMIUM, DESKTOP, FLAGS
 from tests.support.mail import mailbox
 from tests.support.postgres import postgres
-from tests.support.served import (
-    PROMPT,
-    REPOSITORY,
-    Served,
-    members,
-    receiver,
-    slowly,
-    without_settings,
-)
+from tests.support.served import REPOSITORY, Served, members, receiver, slowly
+from tests.support.services import NIGHTMARK, PREFECT, SERVER, WORKER, Services
 from tests.system.conftest import some_free_port
 
-PREFECT = (sys.executable, "-m", "prefect", "--no-prompt")
-NIGHTMARK = (sys.executable, "-m", "flows")
-SERVER = (*PREFECT, "server", "start")
-WORKER = (*PREFECT, "worker", "start", "--pool", "nightmark", "--type", "process")
 SHARDS, AWAY_SECONDS = 4, 15
 LEARNING_SECONDS = 5
 """Prefect's triggers learn of a change a moment later."""
-
-
-class Services:
-    """Commands that share the environment of the services, in a clone of the repository."""
-
-    def __init__(self, folder: Path, port: int, database: str) -> None:
-        base = f"http://127.0.0.1:{port}"
-        self.folder = folder
-        self._begun: list[subprocess.Popen[str]] = []
-        self._environment = {
-            **without_settings(),
-            **PROMPT,
-            "PREFECT_HOME": str(folder / "prefect"),
-            "PREFECT_API_URL": f"{base}/api",
-            "PREFECT_UI_URL": base,
-            "PREFECT_SERVER_API_PORT": str(port),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
-            "NIGHTMARK_PLAN": "tests/plans/small.yaml",
-            "NIGHTMARK_CRON": "* * * * *",
-            "NIGHTMARK_TIMEZONE": "Europe/Berlin",
-            "NIGHTMARK_ROOT": str(folder / "root"),
-            "TMPDIR": str(folder),
-            "PYTHONPATH": str(REPOSITORY),
-        }
-
-    def run(self, *command: str) -> None:
-        """Raises AssertionError with what it printed, if it fails."""
-        done = subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def doctor(self, name: str) -> str:
-        """What ``nightmark doctor`` says of one thing, with the remedy."""
-        done = subprocess.run(
-            (*NIGHTMARK, "doctor", "--json"),
-            cwd=REPOSITORY,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        checks = {check["name"]: check for check in json.loads(done.stdout)}
-        return f"{checks[name]['said']} {checks[name]['remedy']}"
-
-    def begin(self, *command: str) -> "subprocess.Popen[str]":
-        with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                cwd=REPOSITORY,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        self._begun.append(process)
-        return process
-
-    def end(self) -> None:
-        for pid, _ in members(self.folder):
-            os.kill(pid, signal.SIGKILL)
-        for process in self._begun:
-            process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,22 @@ def test_a_run_that_ended_is_never_taken_for_dead(shipped: dict[str, AutomationC
     assert names <= expected(dead)
 
 
+def test_an_event_that_prefect_looks_at_twice_is_told_once(
+    shipped: dict[str, AutomationCore],
+) -> None:
+    """As it does where its SQLite is busy; without a time and a run to count by, it tells twice."""
+    triggers = [one.trigger for one in shipped.values()]
+    reactive = [
+        trigger
+        for trigger in triggers
+        if isinstance(trigger, EventTrigger) and trigger.posture == Posture.Reactive
+    ]
+    assert len(reactive) == 4
+    for trigger in reactive:
+        assert trigger.for_each == {"prefect.resource.id"}
+        assert trigger.within.total_seconds() == 60
+
+
 def test_a_question_that_waits_is_never_taken_for_dead(shipped: dict[str, AutomationCore]) -> None:
     """Its only heartbeat may come after it was suspended."""
     dead = shipped["nightmark: a run that died without a word"]

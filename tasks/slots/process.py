@@ -23,6 +23,7 @@ from tasks.models.spec import Numerics, ResolvedModel, run_name
 from tasks.slots.devices import Device
 from tasks.slots.faults import is_poisoned
 from tasks.slots.locks import lock
+from tasks.slots.memory import keep_freed_memory
 
 KEPT_MODELS = 4
 TERMINATED = 128 + signal.SIGTERM
@@ -126,6 +127,7 @@ def _start(device: Device) -> _Slot:
         os.environ["CUDA_VISIBLE_DEVICES"] = _visible_name(device.number)
     import torch  # noqa: PLC0415 (CUDA_VISIBLE_DEVICES must be set before)
 
+    keep_freed_memory()
     keep_programs()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(device.threads)

@@ -14,19 +14,19 @@ from flows.cli import environment
 
 environment.prepare()
 
-FLOWS = "tests/flows/"
+TOGETHER = (
+    ("tests/flows/test_real_comparison.py", "tests/flows/test_reference.py"),
+    ("tests/system/test_interrupt.py", "tests/system/test_kill.py"),
+)
+"""Modules that share an evaluation of all CIFAR-10 test images."""
 
 
 class ByModule(LoadScopeScheduling):
-    """Which tests stay in one process of several: a module's, and all that need Prefect's server.
-
-    So fixtures of a module are made once, server and engine start once, and the other processes
-    have the rest to themselves.
-    """
+    """Which tests stay in one process of several: a module's, so its fixtures are made once."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return FLOWS if module.startswith(FLOWS) else module
+        return next((modules[0] for modules in TOGETHER if module in modules), module)
 
 
 @pytest.hookimpl(optionalhook=True)

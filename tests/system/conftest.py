@@ -1,6 +1,7 @@
 """The command as a user starts it: its own process, its own Prefect, nothing of the developer's."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,23 +17,43 @@ from tests.system.evaluating import WORDS
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
+FIRST = ("test_serving.py", "test_long_lived.py", "test_interrupt.py", "test_kill.py")
+"""The modules that take minutes: begun first, so that no process ends long before the other."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.system)
+    names = (*FIRST, None)
+    items.sort(key=lambda item: names.index(item.path.name if item.path.name in FIRST else None))
+
+
+@pytest.fixture(scope="session")
+def fresh_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prefect's home before any run. To be copied: its tables take long to make, and are alike."""
+    home = tmp_path_factory.mktemp("home") / "prefect"
+    home.mkdir()
+    command = (sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y")
+    environment = {**os.environ, "PREFECT_HOME": str(home)}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert list(home.glob("prefect.db"))
+    return home
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, fresh_home: Path) -> Iterator[Start]:
     """Start ``nightmark WORDS`` in an empty working directory; killed at the end of the test."""
+    shutil.copytree(fresh_home, tmp_path / "prefect")
     yield from starting(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, fresh_home: Path) -> Path:
     """The artifact root of the evaluation that other tests disturb."""
     folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copytree(fresh_home, folder / "prefect")
     for start in starting(folder):
         running = start(*WORDS)
         printed, _ = running.communicate()
@@ -67,7 +88,6 @@ def starting(tmp_path: Path) -> Iterator[Start]:
         running.append(process)
         return process
 
-    (tmp_path / "prefect").mkdir()
     yield begin
     for process in running:
         # Also where the command is gone: a killed one leaves its embedded server behind.

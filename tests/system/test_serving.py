@@ -27,8 +27,11 @@ WEIGHTS = REPOSITORY / "conf" / "weights"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, module_port: int) -> Iterator[Served]:
+def served(
+    tmp_path_factory: pytest.TempPathFactory, module_port: int, fresh_home: Path
+) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
+    shutil.copytree(fresh_home, folder / "prefect")
     text = (REPOSITORY / "tests" / "plans" / "small.yaml").read_text()
     text = text.replace("../../conf/weights/cifar10_resnet8_v2", "checkpoint")
     text = text.replace("min: 0.5", "min: 0.75\n    policy: point")

@@ -127,12 +127,12 @@ def read_history(store: Store, nights: Sequence[str]) -> History:
     for night in nights:
         try:
             table = read_table(store, night_metrics(night), advice="run the night again")
-            tables.append(_completed(table))
+            tables.append(_table_of(night, table))
         except ShardError as error:
             damaged.append(store.without_root(str(error)))
-        except KeyError as error:
+        except (KeyError, ValueError, NotImplementedError) as error:
             where = night_metrics(night)
-            damaged.append(f"{where} is no table of a night ({error.args[0]}); remove the file")
+            damaged.append(f"{where} is no table of this night ({error.args[0]}); remove the file")
         else:
             read.append(night)
     return History(pa.concat_tables(tables), tuple(read), tuple(damaged))
@@ -188,6 +188,24 @@ def _figures(metric: Metric, scoring: Scoring) -> dict[str, str | float | int | 
         "n": metric.n,
         "state": metric.state,
     }
+
+
+def _table_of(night: str, table: pa.Table) -> pa.Table:
+    """The table of a night, of ``SCHEMA``.
+
+    Raises:
+        KeyError: a column is missing that every table had.
+        ValueError, NotImplementedError: it holds what no night writes, or is of another night: a
+            folder that was copied would count twice.
+    """
+    complete = _completed(table)
+    others = [name for name in pc.unique(complete["night"]).to_pylist() if name != night]
+    if others:
+        raise ValueError(f"it is that of {others[0]}")
+    for name in ("value", "low", "high"):
+        if pc.any(pc.invert(pc.is_finite(complete[name]))).as_py():
+            raise ValueError(f"{name} is no finite number")
+    return complete
 
 
 def _completed(table: pa.Table) -> pa.Table:

@@ -147,5 +147,32 @@ def test_a_damaged_table_is_named_and_hides_no_other(nights: Nights) -> None:
     assert history.nights == ("n1",)
     assert len(history.overall("top1")["cifar10/test/good"]) == 1
     assert "n2" in history.damaged[0]
-    assert "is no table of a night" in history.damaged[1]
+    assert "is no table of this night" in history.damaged[1]
     assert "is missing" in history.damaged[2]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "reason"),
+    [
+        ("value", [float("nan")], "value is no finite number"),
+        ("high", [float("inf")], "high is no finite number"),
+        ("value", ["high"], "Failed to parse string"),
+        ("value", [[0.5]], "Unsupported cast"),
+        ("n", pa.array([None], pa.int64()), "null values"),
+        ("night", ["n1"], "it is that of n1"),
+    ],
+)
+def test_a_table_that_no_night_wrote_is_named_and_hides_no_other(
+    nights: Nights, column: str, values: list[object], reason: str
+) -> None:
+    nights.add("n1", 700)
+    nights.add("n2", 710)
+    path = night_metrics("n2")
+    first = read_table(nights.store, path).slice(0, 1)
+    foreign = first.set_column(first.column_names.index(column), column, pa.array(values))
+    nights.store.publish(path, table_bytes(foreign))
+    history = read_history(nights.store, ["n1", "n2"])
+    assert history.nights == ("n1",)
+    [sentence] = history.damaged
+    assert sentence.startswith(f"{path} is no table of this night (")
+    assert reason in sentence

@@ -136,6 +136,15 @@ def night_started(name: str) -> datetime:
     return datetime.strptime(name.partition("-")[0], NIGHT_TIME).replace(tzinfo=UTC)
 
 
+def is_night_name(name: str) -> bool:
+    """Whether a folder of this name can be a night's."""
+    try:
+        night_started(name)
+    except ValueError:
+        return False
+    return True
+
+
 def decision_name(time: datetime, decision: str) -> str:
     """As ``night_name``; ``time`` is in UTC."""
     return night_name(time, decision)

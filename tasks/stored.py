@@ -9,7 +9,7 @@ from shards.errors import InputError
 from shards.manifest import SAMPLES_NAME
 from shards.sample import ClassList
 from shards.store import Store
-from tasks.layout import NIGHT, NIGHTS, PairName, SplitName, night_folder
+from tasks.layout import NIGHT, NIGHTS, PairName, SplitName, is_night_name, night_folder
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.slicing import Slicing, needed_columns, slice_samples
 from tasks.metrics.spec import ScoringSpec
@@ -31,8 +31,11 @@ class StoredScoring:
 
 
 def finished_nights(store: Store) -> list[str]:
-    """The names of the stored nights, oldest first; one that was cut off has no record yet."""
-    names = store.names(NIGHTS)
+    """The names of the stored nights, oldest first; one that was cut off has no record yet.
+
+    A folder that is called otherwise than nights are was put there by hand, and is none.
+    """
+    names = filter(is_night_name, store.names(NIGHTS))
     return [name for name in names if store.exists(f"{night_folder(name)}/{NIGHT}")]
 
 

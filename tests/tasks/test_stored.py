@@ -82,6 +82,13 @@ def test_a_night_that_was_cut_off_is_not_listed(store: Store) -> None:
     assert finished_nights(store) == [night.name]
 
 
+def test_a_folder_that_a_person_put_beside_the_nights_is_none(store: Store) -> None:
+    """Whoever reads the time of a night from its name would fail on it."""
+    night = store_night(store, 1, outcome_of(evaluated(store, "1")))
+    store.publish("nights/before-the-move/night.json", night.to_json())
+    assert finished_nights(store) == [night.name]
+
+
 def test_quick_looks_are_found_by_their_id_alone(store: Store) -> None:
     whole = evaluated(store, "1")
     store_night(store, 1, outcome_of(whole))

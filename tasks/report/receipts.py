@@ -150,7 +150,7 @@ def change_receipt(outcome: Outcome) -> Receipt | None:
     ours = outcome.pair.name.evaluation(outcome.evaluation)
     theirs = note.baseline.name.evaluation(note.evaluation)
     return Receipt(
-        id=f"receipt-change-{str(outcome.pair).replace('/', '-')}",
+        id=f"receipt-change-{outcome.pair}",
         figures=f"the changes of {outcome.pair.model}",
         said="The predictions of both evaluations, joined by the images’ keys.",
         sql=f"""SET VARIABLE ours = (SELECT predictions FROM read_json('{ours}'));

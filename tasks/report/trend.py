@@ -49,7 +49,8 @@ class Trend:
 
     @property
     def id(self) -> str:
-        return f"trend-{self.pair.replace('/', '-')}"
+        # With the slashes: a/b-c/m and a-b/c/m are two pairs.
+        return f"trend-{self.pair}"
 
     @property
     def moments(self) -> tuple[datetime, ...]:

@@ -132,7 +132,7 @@ def test_receipts_are_copied_and_points_lead_to_their_nights(browser: Browser, b
     receipt.get_by_role("button", name="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == receipt.locator("code").text_content()
-    plot = page.locator("#trend-cifar10-test-resnet20")
+    plot = page.locator("[id='trend-cifar10/test/resnet20']")
     plot.scroll_into_view_if_needed()
     # Events of the mouse reach Plotly's own layer, so a click lands where the point is drawn.
     point = plot.locator(".scatterlayer .point").first.bounding_box()
@@ -168,7 +168,7 @@ def test_a_night_that_is_sent_alone_leads_nowhere_else(browser: Browser, tmp_pat
     assert hrefs
     assert all(href.startswith(sent.as_uri()) for href in hrefs)
     assert not page.get_by_text("A point leads to its night").is_visible()
-    plot = page.locator("#trend-cifar10-test-resnet20")
+    plot = page.locator("[id='trend-cifar10/test/resnet20']")
     plot.scroll_into_view_if_needed()
     plot.locator(".scatterlayer .point").first.click(force=True)
     page.get_by_role("link", name="resnet20 on cifar10/test").first.click()
@@ -197,7 +197,7 @@ def test_trends_show_the_metric_that_is_chosen_and_the_address_remembers_it(
         for pair, points in history.overall(metric).items():
             values = [unit * point.value for point in points if point.value is not None]
             if values:
-                plot = page.locator(f"#trend-{pair.replace('/', '-')}")
+                plot = page.locator(f"[id='trend-{pair}']")
                 drawn = plot.evaluate("plot => plot.data[0].y.filter((value) => value !== null)")
                 assert drawn == pytest.approx(values, rel=1e-4)
         assert f"metric = '{metric}'" in (page.locator(".receipt code").text_content() or "")

@@ -77,7 +77,7 @@ def test_nothing_changed_where_all_is_as_it_was_or_nothing_is_comparable() -> No
 def test_a_chart_has_its_bands_updates_and_ways_to_the_nights() -> None:
     points = (point(1), point(2, None, verdict="incomplete"), point(3, model_fingerprint="f2"))
     chart = trend_chart(trend(*points), "..")
-    assert chart.id == "trend-cifar10-test-m"
+    assert chart.id == "trend-cifar10/test/m"
     assert chart.caption == trend(*points).caption
     drawn = json.loads(chart.figure)
     [line] = drawn["data"]
@@ -86,6 +86,12 @@ def test_a_chart_has_its_bands_updates_and_ways_to_the_nights() -> None:
     shapes = [shape["type"] for shape in drawn["layout"]["shapes"]]
     assert shapes == ["rect", "rect", "rect", "line"]
     assert [said["text"] for said in drawn["layout"]["annotations"]] == ["new model"]
+
+
+def test_no_two_pairs_share_a_chart() -> None:
+    """Names have dashes: the page of all nights would draw the figures of one model twice."""
+    pairs = ("imagenet/val/v2-resnet", "imagenet/val-v2/resnet", "imagenet-val/v2/resnet")
+    assert len({Trend(pair, "top1", (point(1),)).id for pair in pairs}) == len(pairs)
 
 
 def test_a_quick_night_is_hollow() -> None:

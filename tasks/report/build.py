@@ -8,13 +8,14 @@ from tasks.metrics.intervals import CONFIDENCE
 from tasks.metrics.scoring import Scoring
 from tasks.metrics.words import counted, figure, metric_title
 from tasks.night import SEVERITY, Night, Outcome, SkippedNote, Work
+from tasks.report.changed import changes_since, newcomer
 from tasks.report.classes import class_note, class_rows, confused_rows
 from tasks.report.findings import decisive_sentence, finding_row, warnings
 from tasks.report.health import health_rows
 from tasks.report.history import SCHEMA, History
 from tasks.report.marks import change_figure, night_marks
 from tasks.report.points import missed_points, point_rows
-from tasks.report.trend import Trend, changes_since
+from tasks.report.trend import Trend
 from tasks.report.view import (
     Fact,
     MetricRow,
@@ -71,6 +72,7 @@ def build_report(
                 scorings.get(str(outcome.pair)),
                 accepted.get(str(outcome.pair), ()),
                 Trend(str(outcome.pair), "top1", series[str(outcome.pair)]),
+                history,
             )
             for outcome in outcomes
         ),
@@ -113,7 +115,11 @@ def _confidence(scorings: Mapping[str, Scoring]) -> float:
 
 
 def _pair_view(
-    outcome: Outcome, scoring: Scoring | None, overrides: Sequence[str], trend: Trend
+    outcome: Outcome,
+    scoring: Scoring | None,
+    overrides: Sequence[str],
+    trend: Trend,
+    history: History,
 ) -> PairView:
     pair, note = outcome.pair, outcome.comparison
     return PairView(
@@ -126,7 +132,7 @@ def _pair_view(
         change=change_figure(note),
         change_is_shown=note is not None and note.top1 is not None and note.top1.is_shown,
         baseline="" if note is None else note.sentence,
-        changes=changes_since(trend.points),
+        changes=changes_since(trend.points) or newcomer(trend.points, history),
         trend=trend,
         top1=NO_FIGURE if scoring is None else figure_of(scoring.metric("top1")),
         top5=NO_FIGURE if scoring is None else figure_of(scoring.metric("top5")),

@@ -130,31 +130,6 @@ def figure_on(metric: str, point: Point) -> str:
     return f"{figure(metric, point.value)} {interval_text(metric, point.low, point.high)}"
 
 
-def changes_since(points: Series) -> tuple[str, ...]:
-    """What is different on the last night of a series, against the last night before it.
-
-    Quick nights are compared with nothing, and nothing with them.
-    """
-    *earlier, now = points
-    before = next((p for p in reversed(earlier) if p.quick is None), None)
-    if now.quick is not None or before is None:
-        return ()
-    when = day_text(night_started(before.night))
-    return tuple(_changes(before, now, when))
-
-
-def _changes(before: Point, now: Point, when: str) -> Iterator[str]:
-    if before.verdict is not None and now.verdict != before.verdict:
-        yield f"{state_of(now).word.capitalize()} now, {state_of(before).word} on {when}."
-    if _other(before.model_fingerprint, now.model_fingerprint):
-        yield f"The model is another version than on {when}."
-    if _other(before.dataset_version, now.dataset_version):
-        yield f"The dataset is another version than on {when}."
-    if before.value is not None and now.value is not None and before.value != now.value:
-        then, later = (figure("top1", p.value or 0.0) for p in (before, now))
-        yield f"Top-1 went from {then} to {later}."
-
-
 def _updates(points: Sequence[Point]) -> Iterator[Update]:
     """Against the last night of which it is known, so that a missed night hides no update."""
     known = [place for place, point in enumerate(points) if point.model_fingerprint is not None]
@@ -164,11 +139,11 @@ def _updates(points: Sequence[Point]) -> Iterator[Update]:
             for name, changed in (
                 (
                     "new model",
-                    _other(points[before].model_fingerprint, points[place].model_fingerprint),
+                    is_other(points[before].model_fingerprint, points[place].model_fingerprint),
                 ),
                 (
                     "new dataset",
-                    _other(points[before].dataset_version, points[place].dataset_version),
+                    is_other(points[before].dataset_version, points[place].dataset_version),
                 ),
             )
             if changed
@@ -177,5 +152,6 @@ def _updates(points: Sequence[Point]) -> Iterator[Update]:
             yield Update(place, " and ".join(parts))
 
 
-def _other(before: str | None, now: str | None) -> bool:
+def is_other(before: str | None, now: str | None) -> bool:
+    """Whether a version is known to be another one."""
     return before is not None and now is not None and before != now

@@ -6,6 +6,7 @@ from tasks.gates.gate import Gate
 from tasks.metrics.scoring import Scoring
 from tasks.night import Night, SkippedNote
 from tasks.records import Pair
+from tasks.report.changed import unchanged_sentence
 from tasks.report.history import History
 from tasks.report.trend import Trend
 from tasks.report.words import Figure, StateWord
@@ -225,6 +226,12 @@ class Report:
         return tuple(view for view in self.pairs if view.changes or view.baseline_moved)
 
     @property
+    def unchanged(self) -> str:
+        """What is said where ``changed`` is empty."""
+        points = [view.trend.points for view in self.pairs]
+        return unchanged_sentence(points, len(self.history.nights) - 1)
+
+    @property
     def is_measured(self) -> bool:
         """Whether any pair has figures."""
         return any(view.scoring is not None for view in self.pairs)
@@ -233,10 +240,6 @@ class Report:
     def has_versions(self) -> bool:
         """Whether it is known of any pair what was, or would have been, measured."""
         return any(one.fingerprint or one.dataset_version for one in self.night.outcomes)
-
-    @property
-    def earlier_nights(self) -> int:
-        return len(self.history.nights) - 1
 
     @property
     def trends(self) -> tuple[Trend, ...]:

@@ -17,6 +17,7 @@ from tasks.predictions.evaluation import Evaluation
 from tasks.predictions.schema import Scored, prediction_rows
 from tasks.records import Pair
 from tasks.report.build import build_report
+from tasks.report.history import Point
 from tasks.report.view import Report
 
 HOSTILE = "<script>alert('a')</script> | `b`"
@@ -129,3 +130,20 @@ def make_night(outcomes: tuple[Outcome, ...]) -> Night:
 
 def cifar(model: str) -> Pair:
     return Pair(dataset="cifar10", split="test", model=model)
+
+
+def point(day: int, value: float | None = 0.9, **changes: object) -> Point:
+    """Top-1 of a pair on a night of November."""
+    facts = {
+        "night": f"202611{day:02d}t020000z-n{day}",
+        "value": value,
+        "low": None if value is None else value - 0.02,
+        "high": None if value is None else value + 0.02,
+        "n": 0 if value is None else 1_000,
+        "state": "not_measured" if value is None else "defined",
+        "verdict": "passed",
+        "model_fingerprint": "f1",
+        "dataset_version": "d1",
+        "quick": None,
+    }
+    return Point(**{**facts, **changes})

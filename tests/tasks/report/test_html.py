@@ -11,6 +11,7 @@ from tasks.night import Outcome
 from tasks.records import Pair
 from tasks.report.assets import ASSETS, asset_files
 from tasks.report.build import build_report
+from tasks.report.history import History, metrics_table
 from tasks.report.html import INDEX_PAGE, evaluation_page, night_page
 from tests.tasks.report.nights import MISSING, NightCase, cifar, make_night
 
@@ -165,6 +166,16 @@ def test_an_unmeasured_night_shows_no_table_of_nothing() -> None:
     assert "This is the first night" in page.text
     known = cut.model_copy(update={"fingerprint": "f1n2"})
     assert "What was measured" in Page(night_page(build_report(make_night((known,)), {}))).text
+
+
+def test_a_model_that_is_new_stands_among_what_changed(case: NightCase) -> None:
+    """A night before had another pair alone."""
+    other = Outcome(pair=cifar("other"), state="incomplete", message="cut")
+    night = make_night((other,)).model_copy(update={"name": "20261101t020000z-n1"})
+    earlier = History(metrics_table(night, {}), (night.name,))
+    text = Page(night_page(build_report(case.night, case.scorings, earlier=earlier))).text
+    assert text.count("New: it was not on the night before.") == len(case.night.outcomes)
+    assert "as on the nights before" not in text
 
 
 def test_a_foreign_pair_has_no_page(case: NightCase) -> None:

@@ -1,26 +1,11 @@
-"""Verdicts in bands, updates, and what changed since the last whole night."""
+"""Verdicts in bands, and updates."""
 
 import json
 
 from tasks.report.history import Point
-from tasks.report.trend import Trend, changes_since
+from tasks.report.trend import Trend
 from tasks.report.trend_charts import Line, trend_chart
-
-
-def point(day: int, value: float | None = 0.9, **changes: object) -> Point:
-    facts = {
-        "night": f"202611{day:02d}t020000z-n{day}",
-        "value": value,
-        "low": None if value is None else value - 0.02,
-        "high": None if value is None else value + 0.02,
-        "n": 0 if value is None else 1_000,
-        "state": "not_measured" if value is None else "defined",
-        "verdict": "passed",
-        "model_fingerprint": "f1",
-        "dataset_version": "d1",
-        "quick": None,
-    }
-    return Point(**{**facts, **changes})
+from tests.tasks.report.nights import point
 
 
 def trend(*points: Point) -> Trend:
@@ -56,22 +41,6 @@ def test_the_caption_tells_the_whole_story() -> None:
     assert shown.caption == (
         "50.0 % on 2 November; new model on 2 November; passed on 1 night, then failed on 1 night."
     )
-
-
-def test_what_changed_is_told_against_the_last_whole_night() -> None:
-    now = point(4, 0.5, verdict="failed", model_fingerprint="f2", dataset_version="d2")
-    assert changes_since((point(1), point(2), point(3, 0.2, quick=1), now)) == (
-        "Failed now, passed on 2 November.",
-        "The model is another version than on 2 November.",
-        "The dataset is another version than on 2 November.",
-        "Top-1 went from 90.0 % to 50.0 %.",
-    )
-
-
-def test_nothing_changed_where_all_is_as_it_was_or_nothing_is_comparable() -> None:
-    assert changes_since((point(1), point(2))) == ()
-    assert changes_since((point(2),)) == ()
-    assert changes_since((point(1), point(2, 0.2, quick=1))) == ()
 
 
 def test_a_chart_has_its_bands_updates_and_ways_to_the_nights() -> None:

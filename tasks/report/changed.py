@@ -67,4 +67,7 @@ def _changes(before: Point, now: Point, when: str) -> Iterator[str]:
         yield f"The dataset is another version than on {when}."
     if before.value is not None and now.value is not None and before.value != now.value:
         then, later = (figure("top1", p.value or 0.0) for p in (before, now))
-        yield f"Top-1 went from {then} to {later}."
+        if then == later:
+            yield f"Top-1 differs by less than 0.1 points, and is {later} both times."
+        else:
+            yield f"Top-1 went from {then} to {later}."

@@ -13,6 +13,7 @@ from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWe
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
+from prefect.types import SecretDict
 from pydantic import SecretStr, ValidationError
 
 from shards.errors import InputError
@@ -115,7 +116,9 @@ def _block_of(address: str) -> NotificationBlock:
     if address.startswith(("http://", "https://")):
         return CustomWebhookNotificationBlock(
             name=OWN_BLOCK,
-            url=address,
+            # It holds the key of a chat's channel, and only these are kept secret.
+            url="{{address}}",
+            secrets=SecretDict({"address": address}),
             json_data={"text": "{{subject}}\n{{body}}"},
             headers=None,
             cookies=None,

@@ -13,6 +13,7 @@ from flows.automations import _block_of, _definitions, _read
 from flows.states import GREEN, STATE_NAMES, UP_TO_DATE
 from shards.errors import InputError
 from tests.support.mail import mailbox
+from tests.support.served import receiver
 
 
 @pytest.fixture
@@ -122,6 +123,15 @@ def test_an_address_becomes_a_block_that_keeps_it_secret() -> None:
             block.notify(subject="a night", body="ended")
     (mail,) = mails
     assert (mail["to"], mail["subject"]) == ("ops@example.org", "a night")
+
+
+def test_a_web_address_is_kept_secret_and_gets_its_post() -> None:
+    with receiver() as (address, posted):
+        block = _block_of(f"{address}/the-key")
+        assert "the-key" not in str(block)
+        assert "the-key" not in str(block.model_dump(mode="json", exclude_none=True))
+        block.notify(subject="a night", body="ended")
+    assert posted == ["a night\nended"]
 
 
 def test_an_address_that_is_none_is_refused_without_its_password() -> None:

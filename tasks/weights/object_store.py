@@ -29,6 +29,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"retries": {"max_attempts": 1}, "connect_timeout": 15}},
 }
 REVISIONS = ("VersionId", "generation", "ETag", "etag", "Content-MD5")
+UNVERSIONED = "null"
+"""The VersionId of whatever is written to a bucket whose versioning was suspended."""
 TIMES = ("LastModified", "Last-Modified", "updated", "mtime", "created")
 """What stores tell of an object that changes with its content; of a time also the size counts."""
 ID_DIGITS = 16
@@ -117,7 +119,7 @@ def _revision(entry: dict[str, Any]) -> tuple[str, str]:
         ValueError: it tells nothing that would change with the content.
     """
     for name in REVISIONS:
-        if entry.get(name):
+        if entry.get(name) and entry[name] != UNVERSIONED:
             return name, str(entry[name]).strip('"')
     for name in TIMES:
         if entry.get(name):

@@ -114,6 +114,14 @@ class Quiet(SimpleHTTPRequestHandler):
         """Not on the terminal of the tests."""
 
 
+def test_a_bucket_whose_versioning_was_suspended_is_known_by_its_etag(
+    memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"size": 3, "type": "file", "VersionId": "null", "ETag": '"abc"'}
+    monkeypatch.setattr(MemoryFileSystem, "info", lambda *_: told)
+    assert str(stamp_of("m", Address("memory://w/best.bin"))) == "ETag abc"
+
+
 def test_a_store_that_tells_nothing_is_refused(
     memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from conf.plan import Plan
+from tasks.weights.redaction import without_secrets
 
 Sources = dict[str, tuple[str, str]]
 """Dotted key → the value it was overridden with, and what overrode it."""
@@ -84,7 +85,7 @@ def _explain_one(
         case _:
             message = str(fault["msg"]).removeprefix("Value error, ")
             found = "" if isinstance(fault["input"], dict) else f" (found {fault['input']!r})"
-            return f"{where}: {key}: {message[0].lower()}{message[1:]}{found}"
+            return without_secrets(f"{where}: {key}: {message[0].lower()}{message[1:]}{found}")
 
 
 def _line(node: yaml.Node, location: Sequence[int | str]) -> int:

@@ -15,6 +15,7 @@ from tasks.health.finding import Finding
 from tasks.models.cost import NOTHING, Cost
 from tasks.quick import QuickLook
 from tasks.records import Pair, Record
+from tasks.weights.redaction import without_secrets
 
 OutcomeState = Literal["passed", "failed", "inconclusive", "incomplete", "unusable"]
 Promotion = Literal["automatic", "manual", "approval"]
@@ -172,9 +173,9 @@ class Night(Record):
 
 
 def of_subjects(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Those that change what is evaluated, and not only how or by which gates."""
+    """Those that change what is evaluated, and not only how or by which gates; as shown."""
     keys = {override: override.partition("=")[0].partition(".")[0] for override in overrides}
-    return tuple(override for override, key in keys.items() if key in SUBJECTS)
+    return tuple(without_secrets(override) for override, key in keys.items() if key in SUBJECTS)
 
 
 def worst(states: list[OutcomeState]) -> OutcomeState:

@@ -9,10 +9,10 @@ from pydantic import PlainSerializer, PlainValidator
 
 from tasks.weights import hub, registry
 from tasks.weights.object_store import ObjectStore
+from tasks.weights.redaction import without_secrets
 from tasks.weights.remote import Remote
 
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*://|models:/")
-WITH_SECRETS = re.compile(r"(https?://[^?]*)\?.*")
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,13 @@ class Address:
     @property
     def shown(self) -> str:
         """For records and people: the query of a web address may hold a signature."""
-        return WITH_SECRETS.sub(r"\1", self.text)
+        return without_secrets(self.text)
 
     def __str__(self) -> str:
-        return self.text
+        return self.shown
+
+    def __repr__(self) -> str:
+        return f"Address({self.shown!r})"
 
 
 def path_or_address(value: object) -> Path | Address:
@@ -61,6 +64,7 @@ def path_or_address(value: object) -> Path | Address:
 
 
 AS_TEXT = PlainSerializer(str, return_type=str, when_used="json")
+"""As it is shown: Prefect keeps the plan among the parameters of a run, and the watch the model."""
 Weights = Annotated[
     Path | Address, PlainValidator(path_or_address, json_schema_input_type=str), AS_TEXT
 ]

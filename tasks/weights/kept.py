@@ -18,6 +18,7 @@ from tasks.models.foreign import first_line, require_extra
 from tasks.models.spec import ModelSpec
 from tasks.records import Record
 from tasks.weights.address import Address
+from tasks.weights.redaction import without_secrets
 from tasks.weights.remote import Remote, RemoteFile, Stamp
 
 RECORD = "fetched.json"
@@ -168,10 +169,11 @@ def _asking(model: str, address: Address) -> Iterator[Remote]:
         raise
     except Exception as error:  # every client has errors of its own
         raise ModelError(
-            f"model {model}: weights {address.shown} cannot be had ({first_line(error)}); see that "
+            f"model {model}: weights {address.shown} cannot be had "
+            f"({without_secrets(first_line(error))}); see that "
             f"they are there and that this machine gets there ({remote.setting}), or give "
             f"`weights` as a local path"
-        ) from error
+        ) from None  # its own message is not for a log
 
 
 def _users_cache() -> Path:

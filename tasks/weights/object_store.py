@@ -9,6 +9,7 @@ import fsspec
 from fsspec.registry import available_protocols
 
 from tasks.models.digests import facts_sha256
+from tasks.weights.redaction import PASSWORDS, without_secrets
 from tasks.weights.remote import RemoteFile, ReplacedError, Stamp, file_path, of_a_folder
 
 PACKAGES = {
@@ -47,14 +48,14 @@ class ObjectStore:
         """Raises ValueError where fsspec cannot read such a URL, or it names no object."""
         split = urlsplit(url)
         if split.scheme not in available_protocols():
-            raise ValueError(f"{url}: fsspec knows no {split.scheme}://")
-        if "@" in split.netloc:
+            raise ValueError(f"{without_secrets(url)}: fsspec knows no {split.scheme}://")
+        if PASSWORDS.search(url):
             raise ValueError(
-                f"{split.scheme}://…@{split.netloc.rpartition('@')[2]}: credentials do not belong "
-                f"into a plan; put them where the client of the store looks for them"
+                f"{without_secrets(url)}: credentials do not belong into a plan; put them where "
+                f"the client of the store looks for them"
             )
         if not split.path.strip("/"):
-            raise ValueError(f"{url} names no file")
+            raise ValueError(f"{without_secrets(url)} names no file")
         file_path(split.path)
         return cls(url)
 

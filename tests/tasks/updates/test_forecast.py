@@ -47,6 +47,14 @@ def test_a_trial_with_other_overrides_does_not_count(root: object) -> None:
     assert last_times(store, [PAIR], ["models=[]"]) == {}
 
 
+def test_the_signature_of_a_trial_is_neither_kept_nor_compared(root: object) -> None:
+    store = Store.at(str(root))
+    shown, signed = (f"models.0.weights=https://host/a.pt{sig}" for sig in ("", "?sig=secret"))
+    night = store_night(store, 1, outcome_of(stored(store, "1")), overrides=(shown,))
+    (last,) = last_times(store, [PAIR], [signed]).values()
+    assert last.night.name == night.name
+
+
 def test_what_changed_is_said(root: object) -> None:
     store = Store.at(str(root))
     night = store_night(store, 1, outcome_of(stored(store, "1")))

@@ -43,6 +43,9 @@ def test_addresses_and_the_file_they_name(text: str, file: str | None) -> None:
         ("s4://bucket/file", "fsspec knows no s4://"),
         ("s3://bucket", "names no file"),
         ("s3://key:secret@bucket/file", "credentials do not belong into a plan"),
+        ("s3://key:sec/secret@bucket/file", "credentials do not belong into a plan"),
+        ("s4://key:secret@bucket/file", "fsspec knows no s4://"),
+        ("https://host?sig=secret", "names no file"),
         ("https://host/a/.hidden", "is no path of a file"),
         ("hf://pets@main", "write hf://ORG/NAME@REVISION/FILE"),
         ("hf://datasets/my-org/pets/file.bin", "of a model repository"),
@@ -75,7 +78,13 @@ def test_a_spec_with_an_address_survives_json() -> None:
 
 
 def test_a_signature_is_not_shown() -> None:
-    assert Address("https://host/a.pth?sig=secret").shown == "https://host/a.pth"
+    signed = Address("https://host/a.pth?sig=secret")
+    assert signed.shown == str(signed) == "https://host/a.pth"
+    assert "secret" not in repr(signed)
+    given = spec(weights=signed.text)
+    # What Prefect keeps of a flow's parameters, and the watch of a model.
+    assert "secret" not in given.model_dump_json()
+    assert given.weights == signed
     assert Address("s3://b/a.pth?versionId=3").shown == "s3://b/a.pth?versionId=3"
 
 

@@ -66,8 +66,6 @@ def _changes(before: Point, now: Point, when: str) -> Iterator[str]:
     if is_other(before.dataset_version, now.dataset_version):
         yield f"The dataset is another version than on {when}."
     if before.value is not None and now.value is not None and before.value != now.value:
-        then, later = (figure("top1", p.value or 0.0) for p in (before, now))
-        if then == later:
-            yield f"Top-1 differs by less than 0.1 points, and is {later} both times."
-        else:
-            yield f"Top-1 went from {then} to {later}."
+        then = figure("top1", before.value, (now.value,))
+        later = figure("top1", now.value, (before.value,))
+        yield f"Top-1 went from {then} to {later}."

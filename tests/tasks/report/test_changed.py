@@ -25,10 +25,10 @@ def test_nothing_changed_where_all_is_as_it_was_or_nothing_is_comparable() -> No
     assert changes_since((point(1), point(2, 0.2, quick=1))) == ()
 
 
-def test_a_change_of_an_image_in_fifty_thousand_is_no_change_of_the_figure() -> None:
+def test_a_change_of_an_image_in_fifty_thousand_is_told_apart() -> None:
     """It read: Top-1 went from 90.0 % to 90.0 %."""
     [said] = changes_since((point(1), point(2, 0.90002)))
-    assert said == "Top-1 differs by less than 0.1 points, and is 90.0 % both times."
+    assert said == "Top-1 went from 90.000 % to 90.002 %."
 
 
 def nights_before(count: int, *damaged: str) -> History:

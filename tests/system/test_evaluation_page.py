@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tasks.report.assets import put_script
 from tests.support.browser import browsing, watch
 from tests.support.nights_to_open import (
     HOSTILE,
     Opened,
     bad_night,
+    first_night,
     leaked_night,
     thousand_classes,
 )
@@ -113,6 +115,24 @@ def test_a_field_of_a_small_matrix_shows_its_images_and_names_run_nothing(
     sort.click()
     column = page.locator("#class-table tbody tr td:nth-child(5)").all_inner_texts()
     assert [number(text) for text in column] == sorted(scoring["support"], reverse=True)
+    watched.check()
+    page.context.close()
+
+
+def test_no_probability_is_rounded_to_certainty(browser: Browser, tmp_path: Path) -> None:
+    night = first_night(tmp_path)
+    file = night.report(night.night.outcomes[0].pair)
+    shares = [1.0, 0.9999, 0.9962, 0.994, 0.5, 0.0996, 0.0041, 0.0003, 0.0]
+    row = ["key", 0, [1, 0, *range(2, len(shares))], shares, "", ""]
+    (file.parent / "mistakes-0.js").write_bytes(put_script("mistakes-0", [row]))
+    watched = watch(browser)
+    watched.open(file)
+    page = watched.page
+    page.locator("#images").scroll_into_view_if_needed()
+    wait_until_said(page, "1 mistake")
+    assert page.locator(".ranks li span:last-child").all_text_contents() == [
+        *("100.0 %", "99.99 %", "99.6 %", "99 %", "50 %", "10 %", "0.4 %", "0.03 %", "0.0 %")
+    ]
     watched.check()
     page.context.close()
 

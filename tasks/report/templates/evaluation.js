@@ -6,7 +6,9 @@ addEventListener("DOMContentLoaded", () => {
   if (!given) return;
   const { names, support, cells, order, places, folder, lists, copies, matrix } = JSON.parse(given.textContent);
   const AT_ONCE = 60;
-  const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0995 ? 1 : 0)} %`;
+  // As many decimals as it takes to be told from 0 and 100 %; shares are carried with four digits.
+  const isHair = (part) => part > 0 && part < 0.0006;
+  const percent = (share) => `${(100 * share).toFixed(isHair(share) || isHair(1 - share) ? 2 : share < 0.0995 || share >= 0.995 ? 1 : 0)} %`;
   const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const plural = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 

@@ -1,5 +1,6 @@
 """An object store, a web server, or whatever else fsspec can read."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,10 +26,8 @@ SETTINGS = {
     "s3": "AWS_ENDPOINT_URL, AWS_PROFILE or the keys in the environment",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS in the environment",
 }
-OPTIONS: dict[str, dict[str, Any]] = {
-    # s3fs tries five times itself; each of them should not be five again.
-    "s3": {"config_kwargs": {"retries": {"max_attempts": 1}, "connect_timeout": 15}},
-}
+CONNECT_SECONDS, SILENT_SECONDS = 15, 60
+"""How long a server may take to answer the call, and to send nothing."""
 REVISIONS = ("VersionId", "generation", "ETag", "etag", "Content-MD5")
 UNVERSIONED = "null"
 """The VersionId of whatever is written to a bucket whose versioning was suspended."""
@@ -108,9 +107,26 @@ class ObjectStore:
         return urlsplit(self.url).scheme
 
     def _opened(self) -> tuple[Any, str]:
-        filesystem, place = fsspec.url_to_fs(self.url, **OPTIONS.get(self._protocol, {}))
+        filesystem, place = fsspec.url_to_fs(self.url, **_options(self._protocol))
         filesystem.invalidate_cache()
         return filesystem, str(place)
+
+
+def _options(protocol: str) -> dict[str, Any]:
+    """What its client is told."""
+    match protocol:
+        case "s3":
+            # s3fs tries five times itself; each of them should not be five again.
+            retries = {"max_attempts": 1}
+            return {"config_kwargs": {"retries": retries, "connect_timeout": CONNECT_SECONDS}}
+        case "http" | "https":
+            # Of itself it gives up after five minutes in all, however well the bytes flow.
+            patience = importlib.import_module("aiohttp").ClientTimeout(
+                total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENT_SECONDS
+            )
+            return {"client_kwargs": {"timeout": patience}}
+        case _:
+            return {}
 
 
 def _revision(entry: dict[str, Any]) -> tuple[str, str]:

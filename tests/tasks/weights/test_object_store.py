@@ -1,6 +1,7 @@
 """S3 spoken with a real server, and files on the web."""
 
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from shards.errors import ModelError
 from shards.store import Store
 from tasks.models.spec import ModelSpec
+from tasks.weights import object_store
 from tasks.weights.address import Address
 from tasks.weights.kept import Fetched, fetch, stamp_of
 from tests.support import remote_weights
@@ -111,11 +113,40 @@ def test_a_file_on_the_web(root: Path, tmp_path: Path) -> None:
     assert "secret" not in "".join(traceback.format_exception(refused.value))
 
 
+def test_a_web_server_may_take_long_but_not_fall_silent(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr(object_store, "SILENT_SECONDS", 0.2)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/best.bin"
+        with pytest.raises(ModelError, match="Timeout"):
+            fetched(root, address)
+        server.shutdown()
+    filesystem, _ = object_store.ObjectStore.of(address)._opened()
+    assert filesystem.client_kwargs["timeout"].total is None
+
+
 class Quiet(SimpleHTTPRequestHandler):
     """A web server that gives files with the time when they were written."""
 
     def log_message(self, *_: object) -> None:
         """Not on the terminal of the tests."""
+
+
+class Silent(Quiet):
+    """One that says what it has, and then nothing more for a second."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("ETag", "one")
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        time.sleep(1)
 
 
 def test_a_bucket_whose_versioning_was_suspended_is_known_by_its_etag(

@@ -107,7 +107,7 @@ def write_gallery(store: Store, report: Report, view: PairView, limit: int) -> G
         folder=f"../{night_pictures(split).rpartition('/')[2]}/",
         lists=tuple((name, len(rows)) for name, rows in lists.items()),
         copies=sum(finding.evidence.pairs_total for finding in outcome.findings),
-        fault=" ".join(dict.fromkeys(filter(None, (fault, no_twins)))),
+        fault=" ".join(dict.fromkeys(filter(None, (fault, *no_twins)))),
     )
 
 

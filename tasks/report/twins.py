@@ -22,8 +22,8 @@ Twins = tuple[tuple[str, Twin], ...]
 
 def find_twins(
     store: Store, night: str, evaluation: Evaluation, findings: Sequence[Finding], limit: int
-) -> tuple[Twins, str]:
-    """The copies that the findings list, and why images of copies are missing.
+) -> tuple[Twins, tuple[str, ...]]:
+    """The copies that the findings list, and every reason why images of copies are missing.
 
     Their images are copied from the shards into the night, unless they are there.
 
@@ -48,7 +48,7 @@ def find_twins(
         twins, fault = _twins(store, night, finding.evidence.pairs, searched, limit)
         found += twins
         faults += [fault] if fault else []
-    return tuple(found), " ".join(dict.fromkeys(faults))
+    return tuple(found), tuple(faults)
 
 
 def _twins(

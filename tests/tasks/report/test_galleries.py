@@ -175,6 +175,17 @@ def test_a_finding_of_before_places_were_kept_says_so_on_the_card(tmp_path: Path
     assert found["made_002"][-1] == ""
 
 
+def test_shards_that_are_gone_are_named_once(tmp_path: Path) -> None:
+    """The copies within a split are in the same shards as its images."""
+    night = leaked_night(tmp_path)
+    shutil.rmtree(tmp_path / "shards")
+    for pictures in night.pages.rglob("_images"):
+        shutil.rmtree(pictures)
+    page = write_again(night)
+    for folder in ("made/test", "seen/train"):
+        assert page.count(f"shards/{folder}/recipe holds no shards any more.") == 1
+
+
 def test_without_thumbnails_no_copy_has_one_either(tmp_path: Path) -> None:
     night = leaked_night(tmp_path)
     shutil.rmtree(night.pages)

@@ -5,9 +5,9 @@ import platform
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import metadata
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tasks.gates.baseline import AgainstBaseline
 from tasks.gates.verdict import Verdict, overall_state
@@ -144,7 +144,7 @@ class Night(Record):
     )
     plan: str
     plan_digest: str
-    overrides: tuple[str, ...] = Field(
+    overrides: tuple[Annotated[str, AfterValidator(without_secrets)], ...] = Field(
         default=(), description="KEY=VALUE that this run alone had in place of the plan's."
     )
     started: datetime

@@ -4,6 +4,7 @@ import numpy as np
 
 from shards.store import Store
 from tasks.layout import PairName, SplitName
+from tasks.night import Night
 from tasks.stored import StoredScoring
 from tasks.updates.forecast import Forecast, last_times, not_since, reasons
 from tasks.updates.update import update_of
@@ -50,7 +51,8 @@ def test_a_trial_with_other_overrides_does_not_count(root: object) -> None:
 def test_the_signature_of_a_trial_is_neither_kept_nor_compared(root: object) -> None:
     store = Store.at(str(root))
     shown, signed = (f"models.0.weights=https://host/a.pt{sig}" for sig in ("", "?sig=secret"))
-    night = store_night(store, 1, outcome_of(stored(store, "1")), overrides=(shown,))
+    night = store_night(store, 1, outcome_of(stored(store, "1")), overrides=(signed,))
+    assert Night.model_validate(night.model_dump()).overrides == (shown,)
     (last,) = last_times(store, [PAIR], [signed]).values()
     assert last.night.name == night.name
 

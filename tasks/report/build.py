@@ -10,6 +10,7 @@ from tasks.metrics.words import counted, figure, metric_title
 from tasks.night import SEVERITY, Night, Outcome, SkippedNote, Work
 from tasks.report.changed import changes_since, newcomer
 from tasks.report.classes import class_note, class_rows, confused_rows
+from tasks.report.facts import inputs_of, provenance_of, versions_of
 from tasks.report.findings import decisive_sentence, finding_row, warnings
 from tasks.report.health import health_rows
 from tasks.report.history import SCHEMA, History
@@ -17,7 +18,6 @@ from tasks.report.marks import change_figure, night_marks
 from tasks.report.points import missed_points, point_rows
 from tasks.report.trend import Trend
 from tasks.report.view import (
-    Fact,
     MetricRow,
     PairView,
     Report,
@@ -78,7 +78,7 @@ def build_report(
         ),
         work=_work_row(night.work),
         skipped=_skipped(outcomes),
-        provenance=_provenance(night),
+        provenance=provenance_of(night),
         packages=tuple(sorted(night.provenance.packages.items())),
         history=history,
     )
@@ -146,8 +146,8 @@ def _pair_view(
         class_note="" if scoring is None else class_note(scoring),
         points=() if scoring is None else point_rows(scoring),
         confused=() if scoring is None else confused_rows(scoring),
-        versions=_versions(outcome),
-        inputs=_inputs(outcome, scoring),
+        versions=versions_of(outcome),
+        inputs=inputs_of(outcome, scoring),
         skipped=_skipped_group(str(pair.name.split), outcome.skipped),
         scoring=scoring,
     )
@@ -207,31 +207,6 @@ def _slice_rows(scoring: Scoring) -> tuple[MetricRow, ...]:
     )
 
 
-def _versions(outcome: Outcome) -> tuple[Fact, ...]:
-    facts = (
-        ("Model fingerprint", outcome.fingerprint),
-        ("Dataset version", outcome.dataset_version),
-        ("Preprocessing", outcome.preprocessing),
-        *([("Weights", outcome.weights)] if outcome.weights else []),
-    )
-    return tuple((term, text or "not known") for term, text in facts)
-
-
-def _inputs(outcome: Outcome, scoring: Scoring | None) -> tuple[Fact, ...]:
-    samples = f"{outcome.samples:,}" if outcome.samples else ""
-    facts = [*_versions(outcome), ("Samples in the split", samples)]
-    if scoring is not None:
-        facts += [
-            ("Evaluation", scoring.evaluation),
-            ("Scoring", scoring.id),
-            ("Targets digest", scoring.targets_digest),
-            ("Metrics revision", str(scoring.metrics_revision)),
-        ]
-    if scoring is not None and (said := scoring.overlaid) is not None:
-        facts.append((f"Targets from {said.file}", f"{said.kind}, SHA-256 {said.file_sha256}"))
-    return tuple((term, text or "not known") for term, text in facts)
-
-
 def _work_row(work: Work) -> WorkRow:
     return WorkRow(
         computed=counted(work.computed, "shard"),
@@ -253,18 +228,3 @@ def _skipped(outcomes: Iterable[Outcome]) -> tuple[SkippedGroup, ...]:
 
 def _skipped_group(split: str, notes: tuple[SkippedNote, ...]) -> SkippedGroup | None:
     return SkippedGroup(split, len(notes), notes[:LISTED_SKIPPED]) if notes else None
-
-
-def _provenance(night: Night) -> tuple[Fact, ...]:
-    here = night.provenance
-    return (
-        ("Night", night.name),
-        ("Plan", night.plan),
-        ("Plan digest", night.plan_digest),
-        ("Started", moment_text(night.started)),
-        ("Finished", moment_text(night.finished)),
-        ("Duration", duration_text(night.finished - night.started)),
-        ("Devices", ", ".join(here.devices) or "none"),
-        ("Machine", f"{here.machine}, {counted(here.cores, 'core')}"),
-        ("Python", here.python),
-    )

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from flows.cli import environment
 
 environment.prepare()
+# The same examples in every run: what fails fails for everyone, and not now and then.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 TOGETHER = (
     ("tests/flows/test_real_comparison.py", "tests/flows/test_reference.py"),

@@ -70,12 +70,13 @@ def look_at(
 
     Files that differ from those remembered are read once they have stood still for
     ``settle_seconds``, which this waits, and only if they are the same after reading. Of weights
-    that lie elsewhere the revision is asked, and they are fetched only if it is another.
+    that lie elsewhere the revision is asked, and they are fetched only if it is another that has
+    stood as long.
     """
     try:
         known = read_seen(store, plan, spec.name)
         if isinstance(spec.weights, Address):
-            found = _look_elsewhere(store, spec, spec.weights, known, resolve)
+            found = _look_elsewhere(store, spec, spec.weights, known, resolve, settle_seconds)
         else:
             found = _look_here(spec, known, resolve, settle_seconds)
         if found.state == "read" and found.seen is not None:
@@ -117,13 +118,22 @@ def _look_here(
 
 
 def _look_elsewhere(
-    store: Store, spec: ModelSpec, address: Address, known: Seen | None, resolve: Resolve
+    store: Store,
+    spec: ModelSpec,
+    address: Address,
+    known: Seen | None,
+    resolve: Resolve,
+    settle_seconds: float,
 ) -> Look:
-    """Raises ModelError where its place cannot be asked. Nothing there is ever half written."""
+    """Raises ModelError where its place cannot be asked."""
     stamp = stamp_of(spec.name, address)
     version, canonical = version_of(address, stamp), spec.model_dump_json()
     if known is not None and (known.spec, known.version) == (canonical, version):
         return Look(spec.name, "known", known)
+    # A hub and a bucket show whole files only; a folder behind a web server shows what has arrived.
+    time.sleep(settle_seconds)
+    if version_of(address, stamp_of(spec.name, address)) != version:
+        return _unsettled(spec)
     model = resolve(spec, fetch_stamped(store, spec.name, address, stamp))
     seen = Seen(
         model=spec.name,

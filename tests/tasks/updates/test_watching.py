@@ -161,14 +161,13 @@ def spec_elsewhere() -> ModelSpec:
 def test_weights_elsewhere_are_fetched_when_their_revision_is_another(
     root: Path, elsewhere: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What lies there is whole as soon as it is there.
-    monkeypatch.setattr(watching.time, "sleep", lambda _: pytest.fail("waited"))
     resolver = Resolver()
     elsewhere.pipe("/watched/w.bin", b"one")
     first = look(root, spec_elsewhere(), resolver)
     assert (first.state, resolver.calls) == ("read", 1)
     with monkeypatch.context() as patch:
         patch.setattr(watching, "fetch_stamped", lambda *_: pytest.fail("fetched"))
+        patch.setattr(watching.time, "sleep", lambda _: pytest.fail("waited"))
         assert look(root, spec_elsewhere(), resolver).state == "known"
     elsewhere.pipe("/watched/w.bin", b"two")
     second = look(root, spec_elsewhere(), resolver)
@@ -177,6 +176,19 @@ def test_weights_elsewhere_are_fetched_when_their_revision_is_another(
     assert second.seen is not None
     assert second.seen.fingerprint != first.seen.fingerprint
     assert read_seen(Store.at(root), "plan", "m") == second.seen
+
+
+def test_weights_that_are_still_arriving_elsewhere_are_left_alone(
+    root: Path, elsewhere: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = Resolver()
+    elsewhere.pipe("/watched/w.bin", b"on")
+    with monkeypatch.context() as patch:
+        patch.setattr(watching.time, "sleep", lambda _: elsewhere.pipe("/watched/w.bin", b"one"))
+        found = look(root, spec_elsewhere(), resolver)
+    assert (found.state, resolver.calls) == ("unsettled", 0)
+    assert "still being written" in found.sentence
+    assert look(root, spec_elsewhere(), resolver).state == "read"
 
 
 def test_weights_that_move_are_the_same_model(

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from shards.errors import ModelError
-from shards.store import Store
-from tasks.models.spec import ModelSpec
-from tasks.weights.kept import Fetched, fetch
+from tests.support.fetching import fetched
 from tests.support.hub import LoopbackHub, serving_hub
 
 constants = pytest.importorskip("huggingface_hub.constants")
@@ -23,13 +21,6 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
         template = served.url + "/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         yield served
-
-
-def fetched(root: Path, address: str) -> Fetched:
-    spec = ModelSpec.model_validate({"name": "m", "loader": "module:a:b", "weights": address})
-    found = fetch(Store.at(root), spec)
-    assert found is not None
-    return found
 
 
 def test_a_branch_is_resolved_to_its_commit(root: Path, hub: LoopbackHub) -> None:

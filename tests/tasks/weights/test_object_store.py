@@ -12,12 +12,11 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from shards.errors import ModelError
-from shards.store import Store
-from tasks.models.spec import ModelSpec
 from tasks.weights import object_store
 from tasks.weights.address import Address
-from tasks.weights.kept import Fetched, fetch, stamp_of
+from tasks.weights.kept import stamp_of
 from tests.support import remote_weights
+from tests.support.fetching import fetched
 from tests.support.remote_weights import Place
 
 
@@ -25,13 +24,6 @@ from tests.support.remote_weights import Place
 def bucket() -> Iterator[Place]:
     with remote_weights.s3() as place:
         yield place
-
-
-def fetched(root: Path, address: str) -> Fetched:
-    spec = ModelSpec.model_validate({"name": "m", "loader": "module:a:b", "weights": address})
-    found = fetch(Store.at(root), spec)
-    assert found is not None
-    return found
 
 
 def led_to(environment: object, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from shards.errors import ModelError
-from shards.store import Store
-from tasks.models.spec import ModelSpec
-from tasks.weights.kept import Fetched, fetch
 from tests.support import remote_weights
+from tests.support.fetching import fetched
 from tests.support.remote_weights import Place
 
 ADDRESS = f"models:/pets@champion/{remote_weights.FILE}"
@@ -29,13 +27,6 @@ def asked(registry: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     for name, value in registry.environment.items():
         monkeypatch.setenv(name, value)
     return registry
-
-
-def fetched(root: Path, address: str) -> Fetched:
-    spec = ModelSpec.model_validate({"name": "m", "loader": "module:a:b", "weights": address})
-    found = fetch(Store.at(root), spec)
-    assert found is not None
-    return found
 
 
 def test_an_alias_is_resolved_to_its_version(root: Path, asked: Place) -> None:
